@@ -1,0 +1,87 @@
+//! Text to checked configuration; all faults at once, each with its place.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::api::ApiConfig;
+use crate::model::alarm::{AlarmText, Level};
+use crate::model::id::Id;
+use crate::model::text::Lang;
+use crate::northbound::UpstreamConfig;
+use crate::profile::{Condition, Profile};
+use crate::southbound::LineConfig;
+use crate::store::StoreConfig;
+
+/// A checked configuration: everything in it has been looked up and fits together.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `site.id`
+    pub site_id: Id,
+    /// `site.name`
+    pub site_name: String,
+    /// `site.time_zone`, known to the tz database.
+    pub time_zone: String,
+    /// `site.lang`
+    pub lang: Lang,
+    /// `[api]`
+    pub api: ApiConfig,
+    /// `[store]`
+    pub store: StoreConfig,
+    /// `[line.*]`, in file order.
+    pub lines: Vec<LineConfig>,
+    /// `[device.*]` and the rows of `[devices_from.*]`, in file order.
+    pub devices: Vec<DeviceConfig>,
+    /// `[rule.*]`
+    pub rules: Vec<RuleConfig>,
+    /// `[upstream.*]`
+    pub upstreams: Vec<UpstreamConfig>,
+}
+
+/// A device with its profile, overrides already applied.
+#[derive(Debug, Clone)]
+pub struct DeviceConfig {
+    /// Id.
+    pub id: Id,
+    /// Name.
+    pub name: String,
+    /// Place path.
+    pub at: String,
+    /// Profile; shared between look-alikes that override nothing.
+    pub profile: Arc<Profile>,
+    /// Position in [`Config::lines`].
+    pub line: usize,
+    /// Unit id or topic.
+    pub address: DeviceAddress,
+    /// Values of all parameters of the profile (defaults filled in).
+    pub params: BTreeMap<String, f64>,
+    /// Name of the credential `user:password` with which it logs in at our listener.
+    pub credential: Option<String>,
+}
+
+/// How a device is addressed on its line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeviceAddress {
+    /// Modbus unit id, 1-247 on serial lines, 0-255 over TCP.
+    Unit(u8),
+    /// MQTT topic prefix, no wildcards.
+    Topic(String),
+}
+
+/// A site rule.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RuleConfig {
+    /// Id.
+    pub id: Id,
+    /// Condition over full point names.
+    pub condition: Condition,
+    /// How long it must hold.
+    pub on_delay: std::time::Duration,
+    /// How long it must be gone.
+    pub off_delay: std::time::Duration,
+    /// Level.
+    pub level: Level,
+    /// Stays until reset.
+    pub latched: bool,
+    /// Texts.
+    pub text: AlarmText,
+}

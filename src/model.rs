@@ -1,0 +1,17 @@
+//! The nouns of gatehouse: what flows between the parts.
+//!
+//! Owns pure data: ids, values, quality, readings, alarms, links, journal positions. Knows nothing of tasks,
+//! sockets, SQL, JSON on the wire, or the time of day: a time is always handed in.
+//! Every other module meets its siblings only through these types.
+
+pub mod alarm;
+pub mod id;
+pub mod journal;
+pub mod link;
+pub mod live;
+pub mod quality;
+pub mod reading;
+pub mod site;
+pub mod text;
+pub mod time;
+pub mod unit;

@@ -1,0 +1,1 @@
+//! Registers to raw values and back, every type and order. Pure.

@@ -1,0 +1,1 @@
+//! Modbus: address, plan, match (pure); sessions and line task (I/O).
