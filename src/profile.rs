@@ -9,6 +9,8 @@
 //! factor in another register) and `unit_from`, 6. factor and offset, 7. counter wrap and reset, 8. valid range.
 
 pub mod decode;
+pub mod encode;
+pub mod message;
 
 use std::time::Duration;
 

@@ -1,0 +1,1 @@
+//! Message payloads to raw values.
