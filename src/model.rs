@@ -12,6 +12,7 @@ pub mod live;
 pub mod quality;
 pub mod reading;
 pub mod site;
+pub mod stored;
 pub mod text;
 pub mod time;
 pub mod unit;
