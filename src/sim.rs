@@ -1,1 +1,3 @@
-//! sim
+//! Simulated devices and clouds that speak the real protocols.
+
+pub mod cloud;
