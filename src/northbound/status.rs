@@ -254,7 +254,10 @@ mod tests {
         assert_eq!(status.read().state, UpstreamState::Waiting);
         status.succeeded(Lane::Telemetry, BootMs(40));
         let report = status.read();
-        assert_eq!((report.state, report.last_error, report.last_success_at), (UpstreamState::Up, None, Some(BootMs(40))));
+        assert_eq!(
+            (report.state, report.last_error, report.last_success_at),
+            (UpstreamState::Up, None, Some(BootMs(40)))
+        );
     }
 
     #[test]
