@@ -1,4 +1,17 @@
 //! Text to checked configuration; all faults at once, each with its place.
+//!
+//! Owns the site file, the profile files and the sheets: their fields , what has to fit together ([`load`])
+//! and the credentials beside them. Knows nothing of sockets, tasks or the store's files; opens no port.
+//! Expressions are judged by an [`expr::ExprCheck`] that the caller hands in.
+//!
+//! Invariants: loading never panics and never stops at the first fault; a [`Config`] exists only without errors; look-alike
+//! devices share one [`Profile`].
+
+pub mod expr;
+pub mod load;
+pub mod shipped;
+
+pub use load::{Loaded, load};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
