@@ -31,11 +31,7 @@ const EXACT_MAX: u64 = 1 << 53;
 #[must_use]
 pub const fn width(wire: WireType) -> u16 {
     match wire {
-        WireType::Bit
-        | WireType::BitOf(_)
-        | WireType::Slice { .. }
-        | WireType::U16
-        | WireType::I16 => 1,
+        WireType::Bit | WireType::BitOf(_) | WireType::Slice { .. } | WireType::U16 | WireType::I16 => 1,
         WireType::U32 | WireType::I32 | WireType::F32 | WireType::Ipv4 => 2,
         WireType::U64 | WireType::I64 | WireType::F64 => 4,
         WireType::Bcd(n) | WireType::Ascii(n) | WireType::Hex(n) => n as u16,
