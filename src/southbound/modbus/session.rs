@@ -1,0 +1,1 @@
+//! One connection: send, wait for the fitting answer, listen out.
