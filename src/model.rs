@@ -5,6 +5,8 @@
 //! Every other module meets its siblings only through these types.
 
 pub mod alarm;
+pub mod condition;
+pub mod desk;
 pub mod id;
 pub mod journal;
 pub mod link;
