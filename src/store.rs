@@ -2,6 +2,8 @@
 
 pub mod handle;
 pub mod reader;
+mod codec;
+mod columns;
 mod shared;
 
 use std::path::PathBuf;
