@@ -16,8 +16,10 @@ mod builtin;
 mod desk;
 mod figures;
 mod machine;
+mod slot;
 #[cfg(test)]
 mod tests;
 
 pub use builtin::is_life_safety;
-pub use desk::{AlarmDef, Desk, Look};
+pub use desk::{Desk, Look};
+pub use slot::AlarmDef;

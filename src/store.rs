@@ -1,9 +1,9 @@
 //! The disk: `log/` (outbox of readings), `history/` (trends), `state.db` (journal). One writer thread.
 
-pub mod handle;
-pub mod reader;
 mod codec;
 mod columns;
+pub mod handle;
+pub mod reader;
 mod shared;
 
 use std::path::PathBuf;

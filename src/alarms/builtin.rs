@@ -14,6 +14,8 @@ const DEVICE_DELAY_MIN_MS: i64 = 6_000;
 const DEVICE_DELAY_MAX_MS: i64 = 600_000;
 /// An upstream may be away so long before anybody is told.
 pub(super) const UPSTREAM_DELAY_MS: i64 = 300_000;
+/// Time sync needs a moment after power-on.
+pub(super) const CLOCK_DELAY_MS: i64 = 120_000;
 /// After its line is back a device has so long to answer before it rings.
 pub(super) const GRACE_MS: i64 = 30_000;
 
