@@ -24,7 +24,8 @@ pub trait Outbox: Send + Sync + fmt::Debug {
     fn telemetry_after(&self, epoch: Epoch, seq: u64) -> Result<Option<TelemetryBatch>, ReadError>;
 
     /// Up to `limit` journal rows after `seq` of `epoch`, in seq order.
-    fn journal_after(&self, stream: Stream, epoch: Epoch, seq: u64, limit: usize) -> Result<Vec<JournalRow>, ReadError>;
+    fn journal_after(&self, stream: Stream, epoch: Epoch, seq: u64, limit: usize)
+    -> Result<Vec<JournalRow>, ReadError>;
 
     /// Declared holes of a stream that end after `seq`, in seq order.
     fn gaps(&self, stream: Stream, epoch: Epoch, seq: u64) -> Result<Vec<Gap>, ReadError>;

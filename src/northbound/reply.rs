@@ -74,10 +74,16 @@ pub fn judge(answer: &Answer) -> Verdict {
     match status {
         200..=299 => accepted(&answer.body),
         401 | 403 => Verdict::Refused {
-            why: format!("the far end refuses the credential (status {status}{}); check its token", quote(&answer.body)),
+            why: format!(
+                "the far end refuses the credential (status {status}{}); check its token",
+                quote(&answer.body)
+            ),
         },
         300..=399 | 404 | 405 | 407 | 410 | 411 | 415 | 421 | 426 | 431 => Verdict::Refused {
-            why: format!("nothing takes batches at this address (status {status}{}); check the url", quote(&answer.body)),
+            why: format!(
+                "nothing takes batches at this address (status {status}{}); check the url",
+                quote(&answer.body)
+            ),
         },
         408 | 429 | 500..=599 => Verdict::Wait {
             after: answer.retry_after.as_deref().and_then(|text| retry_after(text, answer.date.as_deref())),
@@ -94,7 +100,9 @@ fn accepted(body: &[u8]) -> Verdict {
         None => Verdict::Accepted(None),
         Some(through) => match serde_json::from_value(through) {
             Ok(through) => Verdict::Accepted(Some(through)),
-            Err(e) => Verdict::Wait { after: None, why: format!("`accepted_through` of the far end is not readable: {e}") },
+            Err(e) => {
+                Verdict::Wait { after: None, why: format!("`accepted_through` of the far end is not readable: {e}") }
+            }
         },
     }
 }
