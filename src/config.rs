@@ -8,7 +8,9 @@
 //! devices share one [`Profile`].
 
 pub mod expr;
+pub mod fields;
 pub mod load;
+pub mod notation;
 pub mod shipped;
 
 pub use load::{Loaded, load};

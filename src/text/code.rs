@@ -21,7 +21,8 @@ const fn code(id: &'static str, en: &'static str, zh: &'static str) -> Code {
 /// The file cannot be read.
 pub const FILE: Code = code("GH1001", "A file cannot be opened or read.", "文件无法打开或读取。");
 /// The file is too large.
-pub const FILE_SIZE: Code = code("GH1002", "A file is larger than 16 MiB; it is not read.", "文件超过 16 MiB，未读取。");
+pub const FILE_SIZE: Code =
+    code("GH1002", "A file is larger than 16 MiB; it is not read.", "文件超过 16 MiB，未读取。");
 /// The file is not UTF-8.
 pub const ENCODING: Code = code("GH1003", "A file is not UTF-8 text.", "文件不是 UTF-8 文本。");
 /// Not TOML, or not a sheet.
@@ -40,7 +41,11 @@ pub const RANGE: Code = code("GH1104", "A value is outside its accepted range.",
 /// Not one of the words.
 pub const WORD: Code = code("GH1105", "A word that is not on the list of accepted words.", "不在允许的取值列表中。");
 /// A notation (duration, size, address, ...) that cannot be read.
-pub const NOTATION: Code = code("GH1106", "A duration, size or address in a notation that is not understood.", "时长、容量或地址的写法无法识别。");
+pub const NOTATION: Code = code(
+    "GH1106",
+    "A duration, size or address in a notation that is not understood.",
+    "时长、容量或地址的写法无法识别。",
+);
 /// Not an id.
 pub const ID: Code = code("GH1107", "An id that breaks the rule for ids.", "标识不符合命名规则。");
 /// Exactly one of several keys.
@@ -53,21 +58,30 @@ pub const DUPLICATE: Code = code("GH1201", "The same id is given to two things."
 /// An unknown line.
 pub const UNKNOWN_LINE: Code = code("GH1202", "A device names a line that does not exist.", "设备引用的线路不存在。");
 /// An unknown profile.
-pub const UNKNOWN_PROFILE: Code = code("GH1203", "A device names a profile that does not exist.", "设备引用的设备模板不存在。");
+pub const UNKNOWN_PROFILE: Code =
+    code("GH1203", "A device names a profile that does not exist.", "设备引用的设备模板不存在。");
 /// An unknown parameter.
 pub const UNKNOWN_PARAM: Code = code("GH1204", "A parameter that the profile does not have.", "设备模板没有这个参数。");
 /// An unknown point.
 pub const UNKNOWN_POINT: Code = code("GH1205", "A point that does not exist.", "测点不存在。");
 /// Two devices at one address.
-pub const SAME_ADDRESS: Code = code("GH1206", "Two devices share one unit id or topic on one line.", "同一线路上两台设备的单元号或主题相同。");
+pub const SAME_ADDRESS: Code =
+    code("GH1206", "Two devices share one unit id or topic on one line.", "同一线路上两台设备的单元号或主题相同。");
 /// The address does not suit the line.
-pub const ADDRESS_KIND: Code = code("GH1207", "A device is addressed in a way its line does not know.", "设备的地址方式与线路不符。");
+pub const ADDRESS_KIND: Code =
+    code("GH1207", "A device is addressed in a way its line does not know.", "设备的地址方式与线路不符。");
 /// The profile does not suit the line.
-pub const PROFILE_KIND: Code = code("GH1208", "A profile for Modbus on an MQTT line, or the other way round.", "设备模板与线路协议不符。");
+pub const PROFILE_KIND: Code =
+    code("GH1208", "A profile for Modbus on an MQTT line, or the other way round.", "设备模板与线路协议不符。");
 /// The page would be open to others.
-pub const NOT_LOOPBACK: Code = code("GH1209", "The local interface would be reachable from outside without a login.", "本地接口会在无登录的情况下对外开放。");
+pub const NOT_LOOPBACK: Code = code(
+    "GH1209",
+    "The local interface would be reachable from outside without a login.",
+    "本地接口会在无登录的情况下对外开放。",
+);
 /// Not active yet.
-pub const NOT_ACTIVE: Code = code("GH1210", "A section that this version reads but does not act on.", "本版本可读取但尚未启用的配置段。");
+pub const NOT_ACTIVE: Code =
+    code("GH1210", "A section that this version reads but does not act on.", "本版本可读取但尚未启用的配置段。");
 /// A URL that cannot be used.
 pub const URL: Code = code("GH1211", "A URL that cannot be used.", "网址不可用。");
 /// Two lines on one port.
@@ -82,21 +96,27 @@ pub const UNREACHABLE: Code = code("GH1301", "A point that no request can read."
 /// Byte order that does not fit.
 pub const ORDER: Code = code("GH1302", "A byte order that does not fit the type.", "字节序与类型不符。");
 /// A setting that does not fit the point.
-pub const POINT_SETTING: Code = code("GH1303", "A setting that makes no sense for this point.", "此测点不能使用该设置。");
+pub const POINT_SETTING: Code =
+    code("GH1303", "A setting that makes no sense for this point.", "此测点不能使用该设置。");
 /// An alarm that can never be or never end.
 pub const ALARM: Code = code("GH1304", "An alarm condition that makes no sense for its point.", "告警条件与测点不符。");
 /// A test vector that tests nothing.
-pub const VECTOR: Code = code("GH1305", "A test vector names something the profile does not have.", "测试向量引用了不存在的内容。");
+pub const VECTOR: Code =
+    code("GH1305", "A test vector names something the profile does not have.", "测试向量引用了不存在的内容。");
 /// A write where none is possible.
-pub const WRITE: Code = code("GH1306", "A write to something that cannot or must not be written.", "不可写入的测点声明了写入。");
+pub const WRITE: Code =
+    code("GH1306", "A write to something that cannot or must not be written.", "不可写入的测点声明了写入。");
 /// The id and the path of a profile differ.
-pub const PROFILE_ID: Code = code("GH1307", "A profile whose id is not its path below the profiles folder.", "设备模板的标识与其路径不一致。");
+pub const PROFILE_ID: Code =
+    code("GH1307", "A profile whose id is not its path below the profiles folder.", "设备模板的标识与其路径不一致。");
 
 /// An expression that is wrong.
-pub const EXPRESSION: Code = code("GH1401", "An expression that is not valid CEL or has the wrong type.", "表达式不是有效的 CEL，或类型不对。");
+pub const EXPRESSION: Code =
+    code("GH1401", "An expression that is not valid CEL or has the wrong type.", "表达式不是有效的 CEL，或类型不对。");
 
 /// A credential that is not there.
-pub const CREDENTIAL_MISSING: Code = code("GH1501", "A credential that is not to be found on this machine.", "本机找不到该凭据。");
+pub const CREDENTIAL_MISSING: Code =
+    code("GH1501", "A credential that is not to be found on this machine.", "本机找不到该凭据。");
 /// A credential that others can read.
 pub const CREDENTIAL_MODE: Code = code("GH1502", "A credential that others could read.", "凭据文件可被他人读取。");
 /// A secret inside the site file.
@@ -104,10 +124,45 @@ pub const SECRET_IN_FILE: Code = code("GH1503", "A secret stands in the configur
 
 /// All codes.
 pub const ALL: &[Code] = &[
-    FILE, FILE_SIZE, ENCODING, SYNTAX, TWICE, UNKNOWN_KEY, TYPE, MISSING, RANGE, WORD, NOTATION, ID, ONE_OF, UNIT, DUPLICATE,
-    UNKNOWN_LINE, UNKNOWN_PROFILE, UNKNOWN_PARAM, UNKNOWN_POINT, SAME_ADDRESS, ADDRESS_KIND, PROFILE_KIND, NOT_LOOPBACK,
-    NOT_ACTIVE, URL, SAME_PORT, SHEET, IDLE, UNREACHABLE, ORDER, POINT_SETTING, ALARM, VECTOR, WRITE, PROFILE_ID, EXPRESSION,
-    CREDENTIAL_MISSING, CREDENTIAL_MODE, SECRET_IN_FILE,
+    FILE,
+    FILE_SIZE,
+    ENCODING,
+    SYNTAX,
+    TWICE,
+    UNKNOWN_KEY,
+    TYPE,
+    MISSING,
+    RANGE,
+    WORD,
+    NOTATION,
+    ID,
+    ONE_OF,
+    UNIT,
+    DUPLICATE,
+    UNKNOWN_LINE,
+    UNKNOWN_PROFILE,
+    UNKNOWN_PARAM,
+    UNKNOWN_POINT,
+    SAME_ADDRESS,
+    ADDRESS_KIND,
+    PROFILE_KIND,
+    NOT_LOOPBACK,
+    NOT_ACTIVE,
+    URL,
+    SAME_PORT,
+    SHEET,
+    IDLE,
+    UNREACHABLE,
+    ORDER,
+    POINT_SETTING,
+    ALARM,
+    VECTOR,
+    WRITE,
+    PROFILE_ID,
+    EXPRESSION,
+    CREDENTIAL_MISSING,
+    CREDENTIAL_MODE,
+    SECRET_IN_FILE,
 ];
 
 /// The code called `id`, in any case.

@@ -38,7 +38,11 @@ pub fn say(en: impl AsRef<str>, zh: impl AsRef<str>) -> Text {
 /// User text inside a message: control characters escaped, cut after 60 characters.
 #[must_use]
 pub fn shown(text: &str) -> String {
-    let mut out: String = text.chars().take(60).flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect();
+    let mut out: String = text
+        .chars()
+        .take(60)
+        .flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] })
+        .collect();
     if text.chars().nth(60).is_some() {
         out.push('…');
     }

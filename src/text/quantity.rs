@@ -21,10 +21,7 @@ const SIZES: &[(&str, u64)] = &[
 /// Reads a duration: a number with an optional fraction, and `ms`, `s`, `m`, `h` or `d`.
 pub fn duration(text: &str) -> Result<Duration, Complaint> {
     let complaint = || Complaint {
-        message: say(
-            format!("`{}` is not a duration", shown(text)),
-            format!("`{}` 不是时长", shown(text)),
-        ),
+        message: say(format!("`{}` is not a duration", shown(text)), format!("`{}` 不是时长", shown(text))),
         help: say(
             "write a number and a unit: \"300ms\", \"5s\", \"20m\", \"1h\", \"2d\"",
             "请写数字加单位：\"300ms\"、\"5s\"、\"20m\"、\"1h\"、\"2d\"",
@@ -37,10 +34,7 @@ pub fn duration(text: &str) -> Result<Duration, Complaint> {
 pub fn size(text: &str) -> Result<u64, Complaint> {
     let complaint = || Complaint {
         message: say(format!("`{}` is not a size", shown(text)), format!("`{}` 不是容量", shown(text))),
-        help: say(
-            "write a number and a unit: \"64MiB\", \"4GiB\"",
-            "请写数字加单位：\"64MiB\"、\"4GiB\"",
-        ),
+        help: say("write a number and a unit: \"64MiB\", \"4GiB\"", "请写数字加单位：\"64MiB\"、\"4GiB\""),
     };
     quantity(text, SIZES).ok_or_else(complaint)
 }
@@ -101,7 +95,22 @@ mod tests {
         check("2d", Some(172_800_000));
         check("0s", Some(0));
         check("5 s", Some(5000));
-        for bad in ["", "5", "s", "-5s", "5S", "1.2.3s", "1.0001s", "5.s", ".5s", "5秒", "99999999999999999s", "5sec", "inf", "１s"] {
+        for bad in [
+            "",
+            "5",
+            "s",
+            "-5s",
+            "5S",
+            "1.2.3s",
+            "1.0001s",
+            "5.s",
+            ".5s",
+            "5秒",
+            "99999999999999999s",
+            "5sec",
+            "inf",
+            "１s",
+        ] {
             check(bad, None);
         }
     }

@@ -104,10 +104,8 @@ impl Reader<'_> {
     fn unknown_key(&mut self, table: &'static Table, key: &str, span: Span) {
         let help = if self.report.full() { None } else { did_you_mean(key, table.fields.iter().map(|f| f.key)) };
         let place = table.head;
-        let message = say(
-            format!("unknown key `{}` in {place}", shown(key)),
-            format!("{place} 中没有键 `{}`", shown(key)),
-        );
+        let message =
+            say(format!("unknown key `{}` in {place}", shown(key)), format!("{place} 中没有键 `{}`", shown(key)));
         self.report.add(Diagnostic::error(code::UNKNOWN_KEY, span, message).maybe_help(help));
     }
 
@@ -120,8 +118,7 @@ impl Reader<'_> {
             Need::Required => {
                 record.faulty = true;
                 if !self.broken {
-                    let message =
-                        say(format!("`{}` is missing here", field.key), format!("此处缺少 `{}`", field.key));
+                    let message = say(format!("`{}` is missing here", field.key), format!("此处缺少 `{}`", field.key));
                     let help = say(
                         format!("add `{} = {}`: {}", field.key, words::example(&field.kind), field.doc.en),
                         format!("请添加 `{} = {}`：{}", field.key, words::example(&field.kind), field.doc.zh),
@@ -284,10 +281,7 @@ impl Reader<'_> {
         match numbers.as_slice() {
             [low, high] if list.len() == 2 && low < high => Some(Value::Range(*low, *high)),
             _ => {
-                let message = say(
-                    "two numbers are expected here, the smaller first",
-                    "此处应为两个数，小的在前",
-                );
+                let message = say("two numbers are expected here, the smaller first", "此处应为两个数，小的在前");
                 let help = say("for example `[0.0, 2.5]`", "例如 `[0.0, 2.5]`");
                 self.report.add(Diagnostic::error(code::RANGE, span, message).help(help));
                 None

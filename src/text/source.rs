@@ -132,7 +132,9 @@ mod tests {
         let mut sources = Sources::default();
         let ix = sources.add("a", "x\n三号 = 1\r\nlast");
         let file = sources.file(ix).unwrap();
-        for (byte, line, col) in [(0, 1, 1), (1, 1, 2), (2, 2, 1), (5, 2, 2), (6, 2, 2), (8, 2, 3), (14, 3, 1), (99, 3, 5)] {
+        for (byte, line, col) in
+            [(0, 1, 1), (1, 1, 2), (2, 2, 1), (5, 2, 2), (6, 2, 2), (8, 2, 3), (14, 3, 1), (99, 3, 5)]
+        {
             assert_eq!(file.position(byte), Position { line, col }, "byte {byte}");
         }
         assert_eq!(file.line(2), 2..12);

@@ -55,7 +55,9 @@ pub(super) fn read(kind: &Kind, scalar: Scalar<'_>) -> Result<Value, Fault> {
     match (kind, scalar) {
         (Kind::Bool, Scalar::Bool(b)) => Ok(Value::Bool(b)),
         (Kind::Int { min, max }, Scalar::Int(v)) if (*min..=*max).contains(&v) => Ok(Value::Int(v)),
-        (Kind::Int { min, max }, Scalar::Int(v)) => Err(out_of_range(&v.to_string(), &min.to_string(), &max.to_string())),
+        (Kind::Int { min, max }, Scalar::Int(v)) => {
+            Err(out_of_range(&v.to_string(), &min.to_string(), &max.to_string()))
+        }
         (Kind::Int { min, max }, Scalar::Number(v)) if v.is_infinite() => {
             Err(out_of_range("the number", &min.to_string(), &max.to_string()))
         }
@@ -89,7 +91,10 @@ pub(super) fn read(kind: &Kind, scalar: Scalar<'_>) -> Result<Value, Fault> {
         (Kind::Duration { .. }, Scalar::Int(_) | Scalar::Number(_)) => Err(Fault::new(
             code::TYPE,
             say("a duration needs its unit", "时长必须带单位"),
-            Some(say("write it as text: \"300ms\", \"5s\", \"20m\", \"1h\"", "请写成文本：\"300ms\"、\"5s\"、\"20m\"、\"1h\"")),
+            Some(say(
+                "write it as text: \"300ms\", \"5s\", \"20m\", \"1h\"",
+                "请写成文本：\"300ms\"、\"5s\"、\"20m\"、\"1h\"",
+            )),
         )),
         (Kind::Unit, Scalar::Text(text)) => Unit::new(text).map(Value::Unit).ok_or_else(|| unit_fault(text)),
         (Kind::Word(words), Scalar::Text(text)) => word(words, text),
@@ -108,20 +113,13 @@ fn number(min: f64, max: f64, scalar: Scalar<'_>) -> Result<Value, Fault> {
     match as_number(scalar) {
         Some(v) if (min..=max).contains(&v) => Ok(Value::Number(v)),
         Some(v) => Err(out_of_range(&v.to_string(), &min.to_string(), &max.to_string())),
-        None => Err(Fault::new(
-            code::RANGE,
-            say("a finite number is expected here", "此处应为有限的数"),
-            None,
-        )),
+        None => Err(Fault::new(code::RANGE, say("a finite number is expected here", "此处应为有限的数"), None)),
     }
 }
 
 fn plain_text(text: &str, max: usize) -> Result<String, Fault> {
     if text.chars().count() > max {
-        let message = say(
-            format!("at most {max} characters are accepted here"),
-            format!("此处最多 {max} 个字符"),
-        );
+        let message = say(format!("at most {max} characters are accepted here"), format!("此处最多 {max} 个字符"));
         return Err(Fault::new(code::RANGE, message, None));
     }
     if let Some(bad) = text.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\t' | '\r')) {
@@ -138,10 +136,8 @@ fn word(words: &'static [(&'static str, crate::text::field::Bi)], text: &str) ->
     if let Some((word, _)) = words.iter().find(|(word, _)| *word == text) {
         return Ok(Value::Word(word));
     }
-    let message = say(
-        format!("`{}` is not one of the accepted words", shown(text)),
-        format!("`{}` 不是可用的取值", shown(text)),
-    );
+    let message =
+        say(format!("`{}` is not one of the accepted words", shown(text)), format!("`{}` 不是可用的取值", shown(text)));
     Err(Fault::new(code::WORD, message, did_you_mean(text, words.iter().map(|(word, _)| *word))))
 }
 
@@ -175,7 +171,10 @@ pub(super) fn wrong_type(kind: &Kind, found: (&str, &str)) -> Fault {
 pub(super) fn wrong_type_of(expected: &(String, String, String), found: (&str, &str)) -> Fault {
     Fault::new(
         code::TYPE,
-        say(format!("{} is expected here, not {}", expected.0, found.0), format!("此处应为{}，而不是{}", expected.1, found.1)),
+        say(
+            format!("{} is expected here, not {}", expected.0, found.0),
+            format!("此处应为{}，而不是{}", expected.1, found.1),
+        ),
         Some(say(format!("for example {}", expected.2), format!("例如 {}", expected.2))),
     )
 }

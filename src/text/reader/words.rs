@@ -117,8 +117,14 @@ pub(super) fn id_words(text: &str, why: &IdError) -> (Text, Text) {
         IdError::TooLong => "标识最多 64 个字符".to_owned(),
         IdError::BadChar(c) => format!("标识以小写字母开头，只含小写字母、数字和 `_`；`{}` 不允许", c.escape_debug()),
     };
-    let message = say(format!("`{}` cannot be an id: {why}", shown(text)), format!("`{}` 不能作标识：{zh}", shown(text)));
-    let fixed: String = text.trim().to_ascii_lowercase().chars().map(|c| if c == '-' || c == ' ' || c == '.' { '_' } else { c }).collect();
+    let message =
+        say(format!("`{}` cannot be an id: {why}", shown(text)), format!("`{}` 不能作标识：{zh}", shown(text)));
+    let fixed: String = text
+        .trim()
+        .to_ascii_lowercase()
+        .chars()
+        .map(|c| if c == '-' || c == ' ' || c == '.' { '_' } else { c })
+        .collect();
     let help = if crate::model::id::Id::new(&fixed).is_ok() {
         say(format!("write `{fixed}`"), format!("请写 `{fixed}`"))
     } else {
@@ -173,7 +179,8 @@ pub(super) fn unit_alias(text: &str) -> Option<&'static str> {
 pub(super) fn syntax_hint(message: &str, text: &str, at: usize) -> (String, String) {
     let line_start = text.get(..at).map_or(0, |before| before.rfind('\n').map_or(0, |n| n + 1));
     let line = text.get(line_start..).and_then(|rest| rest.lines().next()).unwrap_or("");
-    let full_width = line.chars().find(|c| matches!(c, '＝' | '“' | '”' | '，' | '［' | '］' | '｛' | '｝' | '：' | '　'));
+    let full_width =
+        line.chars().find(|c| matches!(c, '＝' | '“' | '”' | '，' | '［' | '］' | '｛' | '｝' | '：' | '　'));
     if let Some(c) = full_width.filter(|_| !message.contains("string")) {
         return (
             format!("the line holds the full-width character `{c}`; switch the input method off and type it again"),
@@ -199,7 +206,8 @@ fn text_of(node: &DeValue<'_>) -> Option<String> {
 /// `{ zh = "..", en = ".." }`
 pub(super) fn two(node: &DeTable<'_>, span: Span, report: &mut Report) -> Option<Text> {
     let one = |key: &str| node.get(key).and_then(|n| text_of(n.get_ref()));
-    let extra = node.iter().any(|(key, value)| !matches!(key.get_ref().as_ref(), "zh" | "en") || !value.get_ref().is_str());
+    let extra =
+        node.iter().any(|(key, value)| !matches!(key.get_ref().as_ref(), "zh" | "en") || !value.get_ref().is_str());
     match (one("zh"), one("en")) {
         (Some(zh), Some(en)) if !extra => Some(Text::new(&zh, &en)),
         (Some(text), None) | (None, Some(text)) if !extra => Some(Text::same(&text)),
