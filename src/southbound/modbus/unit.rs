@@ -64,6 +64,8 @@ pub struct UnitHealth {
     probe_at: BootMs,
     probes: u32,
     slow: bool,
+    /// Has answered since it was last in quarantine.
+    known: bool,
     /// Spreads the probes of look-alike units.
     salt: u32,
 }
@@ -74,7 +76,8 @@ impl UnitHealth {
     pub fn new(period_ms: i64, salt: u32) -> Self {
         let period_ms = period_ms.clamp(100, PAUSE_MS_MAX);
         let (health, timeouts, probes) = (Health::Fresh, 0, 0);
-        Self { health, timeouts, period_ms, pause_ms: period_ms, probe_at: BootMs(0), probes, slow: false, salt }
+        let (pause_ms, probe_at) = (period_ms, BootMs(0));
+        Self { health, timeouts, period_ms, pause_ms, probe_at, probes, slow: false, known: false, salt }
     }
 
     /// How it is.
@@ -95,10 +98,17 @@ impl UnitHealth {
         self.probe_at
     }
 
-    /// From when the probe goes even if it delays others.
+    /// From when the probe goes even if it delays others. The first probe of a unit that has answered before goes at
+    /// once: most likely one packet was lost.
     #[must_use]
     pub fn force_at(&self) -> BootMs {
-        self.probe_at.plus(self.pause_ms.max(self.period_ms))
+        if self.timeouts == 1 && self.known { self.probe_at } else { self.probe_at.plus(self.pause_ms) }
+    }
+
+    /// Its probes are paid from the line's budget for silent units.
+    #[must_use]
+    pub fn on_budget(&self) -> bool {
+        self.health == Health::Quarantined
     }
 
     /// Number of probes sent; picks the shape of the next one.
@@ -122,6 +132,7 @@ impl UnitHealth {
         self.timeouts = 0;
         self.pause_ms = self.period_ms;
         self.slow = false;
+        self.known = true;
         self.probes = 0;
         match was {
             Health::Up => Turn::Same,
@@ -151,14 +162,16 @@ impl UnitHealth {
                 self.probe_at = now.plus(self.spread(self.pause_ms));
                 self.pause_ms = (self.pause_ms * 2).min(PAUSE_MS_MAX);
                 self.health = Health::Quarantined;
+                self.known = false;
                 if n == TIMEOUTS_MAX { Turn::Quarantined } else { Turn::Same }
             }
         }
     }
 
-    /// A late answer of this unit came by: it lives, and needs more time.
-    pub fn seen_late(&mut self) {
+    /// A late answer of this unit came by: it lives, and needs more time. Probed at once.
+    pub fn seen_late(&mut self, now: BootMs) {
         self.slow = true;
+        self.probe_at = self.probe_at.min(now);
     }
 
     /// The line came back: probe it now, the pause starts anew.

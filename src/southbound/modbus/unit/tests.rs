@@ -36,7 +36,7 @@ fn a_probe_waits_as_long_as_the_line_needs_and_sometimes_longer() {
     assert_eq!(unit.probe_timeout_ms(2, 1000), 100);
     assert_eq!(unit.probe_timeout_ms(80, 1000), 240);
     assert_eq!(unit.probe_timeout_ms(80, 200), 200);
-    unit.seen_late();
+    unit.seen_late(BootMs(0));
     assert_eq!(unit.probe_timeout_ms(2, 1000), 1000, "it lives");
     let whole = (0..32).filter(|_| unit.silent(BootMs(0), true) != Turn::Up && unit.probe_timeout_ms(2, 1000) == 1000);
     assert_eq!(whole.count(), 4);
