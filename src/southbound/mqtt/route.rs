@@ -286,43 +286,56 @@ impl Router {
             return routed;
         }
         let payload = Payload::read(message.payload);
-        for hit in hits {
-            let slot = &mut self.slots[hit.slot as usize];
-            if message.will && !slot.was_heard_over(message.source) {
-                continue;
-            }
-            slot.count_message();
-            if !slot.take_token(now) {
-                routed.outcome = worst(routed.outcome, Outcome::Throttled);
-                continue;
-            }
-            let hash = match hit.part {
-                Part::Availability => None,
-                Part::Data(_) => slot.hash_of(message, &payload),
-            };
-            if let Some(hash) = hash {
-                if slot.is_duplicate(hash, message.dup, now) {
-                    routed.outcome = worst(routed.outcome, Outcome::Duplicate);
-                    continue;
-                }
-                slot.remember(hash, now);
-                routed.keys.push(Key { slot: hit.slot, hash });
-            }
-            routed.outcome = Outcome::Routed;
-            match hit.part {
-                Part::Availability => {
-                    let source = (!message.will).then_some(message.source);
-                    routed.links.extend(slot.availability(&payload, source, now));
-                }
-                Part::Data(ix) => {
-                    if !message.retained && !message.will {
-                        routed.links.extend(slot.heard(message.source, now));
-                    }
-                    routed.scans.extend(slot.scan(ix, message.retained, &payload, now));
-                }
+        for (ix, hit) in hits.iter().enumerate() {
+            // Several filters of one device may match: it is one message all the same.
+            if !hits[..ix].iter().any(|earlier| earlier.slot == hit.slot) {
+                self.deliver_to(hit.slot, hits, message, &payload, now, &mut routed);
             }
         }
         routed
+    }
+
+    fn deliver_to(
+        &mut self,
+        ix: u32,
+        hits: &[Hit],
+        message: &Incoming<'_>,
+        payload: &Payload<'_>,
+        now: BootMs,
+        routed: &mut Routed,
+    ) {
+        let has = |part| hits.contains(&Hit { slot: ix, part });
+        let is_data = hits.iter().any(|hit| hit.slot == ix && hit.part != Part::Availability);
+        let slot = &mut self.slots[ix as usize];
+        if message.will && !slot.was_heard_over(message.source) {
+            return;
+        }
+        slot.count_message();
+        if !slot.take_token(now) {
+            routed.outcome = worst(routed.outcome, Outcome::Throttled);
+            return;
+        }
+        if has(Part::Availability) {
+            routed.outcome = Outcome::Routed;
+            let source = (!message.will).then_some(message.source);
+            routed.links.extend(slot.availability(payload, source, now));
+        }
+        if !is_data {
+            return;
+        }
+        if let Some(hash) = slot.hash_of(message, payload) {
+            if slot.is_duplicate(hash, message.dup, now) {
+                routed.outcome = worst(routed.outcome, Outcome::Duplicate);
+                return;
+            }
+            slot.remember(hash, now);
+            routed.keys.push(Key { slot: ix, hash });
+        }
+        routed.outcome = Outcome::Routed;
+        if !message.retained && !message.will && !has(Part::Availability) {
+            routed.links.extend(slot.heard(message.source, now));
+        }
+        routed.scans.extend(slot.scan(|topic| has(Part::Data(topic)), message.retained, payload, now));
     }
 
     /// These deliveries were not stored: when they come again they are new.

@@ -59,6 +59,11 @@ impl<T> Unacked<T> {
         self.front += self.queue.len() as u64;
         self.queue.drain(..).filter(|(_, settled)| !settled).map(|(what, _)| what)
     }
+
+    /// All messages that are not acknowledged.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.queue.iter().map(|(what, _)| what)
+    }
 }
 
 /// Hangs one promise on all scans of a message: told "on disk" when all are, "send again" when one is not.

@@ -133,11 +133,18 @@ impl Slot {
         self.seen.len()
     }
 
-    pub(super) fn scan(&mut self, topic: usize, old: bool, payload: &Payload<'_>, now: BootMs) -> Option<Scan> {
+    /// The values of a message; `came_by` says which topics of the mapping it came by.
+    pub(super) fn scan(
+        &mut self,
+        came_by: impl Fn(usize) -> bool,
+        old: bool,
+        payload: &Payload<'_>,
+        now: BootMs,
+    ) -> Option<Scan> {
         let samples: Vec<Sample> = self
             .points
             .iter()
-            .filter(|p| p.topic.is_none_or(|ix| ix == topic))
+            .filter(|p| p.topic.is_none_or(&came_by))
             .filter_map(|p| {
                 let raw = payload.raw(&p.pointer, &p.words, p.kind)?;
                 Some(Sample { point: p.point, raw })

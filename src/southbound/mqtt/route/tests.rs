@@ -59,6 +59,15 @@ fn site() -> Router {
 }
 
 #[test]
+fn one_message_one_scan_however_many_filters_match() {
+    let points = vec![point(0, "/v", None), point(1, "/v", Some(1))];
+    let mut router = Router::new(vec![device(0, "a", mapping(&["/b", "/+", "/#"]), points)], Flood::Delay).unwrap();
+    let routed = router.route(&Incoming { packet_id: Some(9), dup: true, ..live("a/b", r#"{"v":3}"#) }, BootMs(0));
+    assert_eq!(values(&routed), [(0, 0, Raw::Number(3.0)), (0, 1, Raw::Number(3.0))]);
+    assert_eq!(routed.scans.len(), 1);
+}
+
+#[test]
 fn topics_find_their_devices() {
     let num = Raw::Number;
     for (topic, payload, want) in [
