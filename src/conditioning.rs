@@ -14,6 +14,7 @@
 //! - Only a value can become stale. A bad point keeps the reason it has.
 
 mod counter;
+pub mod golden;
 mod linear;
 mod rule;
 mod slot;

@@ -7,11 +7,21 @@
 //! Invariants: loading never panics and never stops at the first fault; a [`Config`] exists only without errors; look-alike
 //! devices share one [`Profile`].
 
+mod condition;
+mod context;
+pub mod credential;
+mod device;
 pub mod expr;
+pub mod fields;
+pub mod library;
+mod line;
 pub mod load;
+pub mod notation;
+mod profile;
 pub mod shipped;
+mod site;
 
-pub use load::{Loaded, load};
+pub use load::{Loaded, LoadedProfile, load, load_profile, load_profile_file};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -17,20 +17,21 @@
 //! The wire format is published in `config/schemas/` (JSON Schema and the contract in `README.md` there).
 //! Knows nothing of SQL, registers, or what a reading means.
 //!
-//! Pure: [`telemetry`], [`events`], [`compress`], [`reply`], [`backoff`], [`portion`]. I/O: `http`, `sync`.
+//! Pure: [`telemetry`], [`events`], [`compress`], [`reply`], [`backoff`], [`portion`]. I/O: `http`; tasks: `sync`, `lane`.
 
 pub mod backoff;
 pub mod compress;
 pub mod events;
+mod find;
 mod http;
 mod lane;
 mod outbox;
+mod pack;
 pub mod portion;
 pub mod reply;
 mod status;
 mod sync;
 pub mod telemetry;
-mod urgent;
 
 use std::time::Duration;
 
@@ -38,7 +39,7 @@ use crate::model::id::Id;
 
 pub use self::outbox::Outbox;
 pub use self::status::{StreamStatus, SyncReport, SyncStatus, UpstreamState};
-pub use self::sync::{Upstream, UpstreamError};
+pub use self::sync::{Upstream, UpstreamError, UpstreamParts};
 
 /// How long telemetry stands back behind an urgent lane that the far end answers with errors.
 pub const STAND_BACK_MAX: Duration = Duration::from_secs(60);

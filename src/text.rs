@@ -8,10 +8,14 @@
 //! Invariants: no input makes it panic; files end at [`decode::BYTES_MAX`], complaints at [`diagnostic::FAULTS_MAX`].
 
 pub mod code;
+pub mod decode;
 pub mod diagnostic;
 pub mod field;
+pub mod file;
 pub mod quantity;
 pub mod reader;
 pub mod record;
+pub mod render;
+pub mod sheet;
 pub mod source;
 pub mod suggest;

@@ -7,7 +7,7 @@
 //! - `values` for the device named by `?device=`, at most once a second, only what changed.
 //! - `link` when a line or device changes state; `sync` when an upstream's figures change, at most every 5 s.
 //! - `reload`: the reader lagged or knows another life of the journal; read the state again. Alarms go on without loss.
-//! - a comment every 15 s, so that proxies and readers know the stream is alive.
+//! - a comment and a `tick` every 15 s, so that proxies and readers know the stream is alive.
 //!
 //! Bounds: the stream is pulled by its socket, so a reader that takes nothing holds one page of journal rows and its
 //! place in the broadcast, which overwrites the oldest.
@@ -197,7 +197,11 @@ impl Feed {
             }
             Wake::Values => self.changed_values(),
             Wake::Sync => self.changed_sync(),
-            Wake::Comment => self.ready.push_back(Event::default().comment("still here")),
+            Wake::Comment => {
+                // The comment is for proxies; a browser shows comments to nobody, so its script needs the event.
+                let now = json!({ "now_ms": self.app.ports.clock.anchor().wall.0 });
+                self.ready.push_back(named("tick", &now).comment("still here"));
+            }
             Wake::Stop | Wake::Live(Err(RecvError::Closed)) => {}
         }
     }

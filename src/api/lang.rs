@@ -27,7 +27,7 @@ pub struct Words(pub Lang);
 impl Words {
     /// The words called `key`; the key itself if there are none, which a test over all pages forbids.
     #[must_use]
-    pub fn t<'a>(&self, key: &'a str) -> &'a str {
+    pub fn t(&self, key: &'static str) -> &'static str {
         let catalogue: &'static Catalogue = match self.0 {
             Lang::Zh => &ZH,
             Lang::En => &EN,
@@ -37,13 +37,13 @@ impl Words {
 
     /// The same with `{0}` replaced.
     #[must_use]
-    pub fn t1(&self, key: &str, a: impl std::fmt::Display) -> String {
+    pub fn t1(&self, key: &'static str, a: impl std::fmt::Display) -> String {
         self.t(key).replace("{0}", &a.to_string())
     }
 
     /// The same with `{0}` and `{1}` replaced.
     #[must_use]
-    pub fn t2(&self, key: &str, a: impl std::fmt::Display, b: impl std::fmt::Display) -> String {
+    pub fn t2(&self, key: &'static str, a: impl std::fmt::Display, b: impl std::fmt::Display) -> String {
         self.t1(key, a).replace("{1}", &b.to_string())
     }
 }

@@ -102,6 +102,6 @@ mod tests {
         let everything: Vec<u64> = (0..100).collect();
         let (dead, _, waits) = run(100, &everything, Portion::new(100, 8));
         assert_eq!(dead, everything);
-        assert_eq!(waits, 11, "a wait after every eighth dead letter");
+        assert_eq!(waits, 12, "a wait after every eighth dead letter");
     }
 }

@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
+use tokio::sync::watch;
 
 use crate::model::journal::{Cursor, Epoch, Stream};
+use crate::model::stored::Heads;
 use crate::model::time::BootMs;
 
 /// State of the way to an upstream.
@@ -126,6 +128,8 @@ pub(crate) struct LaneTrouble {
 struct Inner {
     report: SyncReport,
     troubles: BTreeMap<Lane, LaneTrouble>,
+    /// What is committed: the backlog grows while the lanes wait.
+    heads: watch::Receiver<Heads>,
 }
 
 /// Shared, cheap to clone.
@@ -135,7 +139,7 @@ pub struct SyncStatus(Arc<Mutex<Inner>>);
 impl SyncStatus {
     /// Nothing sent yet.
     #[must_use]
-    pub fn new(upstream: &str, url: &str) -> Self {
+    pub fn new(upstream: &str, url: &str, heads: watch::Receiver<Heads>) -> Self {
         let report = SyncReport {
             upstream: upstream.to_owned(),
             url: url.to_owned(),
@@ -150,13 +154,21 @@ impl SyncStatus {
             requests: 0,
             streams: Stream::ALL.into_iter().map(StreamStatus::new).collect(),
         };
-        Self(Arc::new(Mutex::new(Inner { report, troubles: BTreeMap::new() })))
+        Self(Arc::new(Mutex::new(Inner { report, troubles: BTreeMap::new(), heads })))
     }
 
     /// A copy of the figures.
     #[must_use]
     pub fn read(&self) -> SyncReport {
-        self.lock().report.clone()
+        let inner = self.lock();
+        let mut report = inner.report.clone();
+        let heads = *inner.heads.borrow();
+        for s in &mut report.streams {
+            // Exact in the epoch that is being written; in an older one its head is not known here, and what is
+            // counted is the epoch that follows.
+            s.backlog = heads.get(s.stream).saturating_sub(s.sent_through);
+        }
+        report
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -196,7 +208,16 @@ impl SyncStatus {
             s.epoch = Some(cursor.epoch);
             s.sent_through = cursor.seq;
             s.confirmed += rows;
-            s.backlog = s.backlog.saturating_sub(rows);
+            s.batches += u64::from(rows > 0);
+        });
+    }
+
+    /// A lane has looked after its cursor: `oldest` is the wall time of what it found there.
+    pub(crate) fn looked(&self, stream: Stream, cursor: Cursor, oldest: Option<i64>) {
+        self.stream(stream, |s| {
+            s.epoch = Some(cursor.epoch);
+            s.sent_through = cursor.seq;
+            s.oldest_wall_ms = oldest;
         });
     }
 }
@@ -229,6 +250,10 @@ impl Inner {
 mod tests {
     use super::*;
 
+    fn heads(alarm: u64) -> watch::Receiver<Heads> {
+        watch::channel(Heads { alarm, ..Heads::default() }).1
+    }
+
     fn trouble(refused: bool, at: i64) -> LaneTrouble {
         LaneTrouble {
             refused,
@@ -241,7 +266,7 @@ mod tests {
 
     #[test]
     fn the_worst_lane_gives_the_state() {
-        let status = SyncStatus::new("cloud", "http://c");
+        let status = SyncStatus::new("cloud", "http://c", heads(10));
         assert_eq!(status.read().state, UpstreamState::Connecting);
         status.succeeded(Lane::Urgent, BootMs(5));
         assert_eq!(status.read().state, UpstreamState::Up);
@@ -262,8 +287,7 @@ mod tests {
 
     #[test]
     fn confirmed_rows_leave_the_backlog() {
-        let status = SyncStatus::new("cloud", "http://c");
-        status.stream(Stream::Alarm, |s| s.backlog = 10);
+        let status = SyncStatus::new("cloud", "http://c", heads(10));
         status.confirmed(Stream::Alarm, Cursor { epoch: Epoch(1), seq: 4 }, 4);
         let alarm = &status.read().streams[0];
         assert_eq!((alarm.backlog, alarm.sent_through, alarm.confirmed), (6, 4, 4));

@@ -58,6 +58,7 @@ pub struct Message {
 /// A profile's way of reading messages.
 #[derive(Debug, Clone)]
 pub struct MessageMap {
+    topics: Vec<String>,
     fields: Vec<Field>,
     time: Option<(Pointer, TimeFormat)>,
     dedup: Option<Pointer>,
@@ -94,6 +95,7 @@ impl MessageMap {
             PointSource::Register(_) | PointSource::Derived(_) => None,
         });
         Some(Self {
+            topics: mapping.topics.clone(),
             fields: fields.collect(),
             time: mapping.time.as_deref().map(|p| (Pointer::new(p), mapping.time_format)),
             dedup: mapping.dedup.as_deref().map(Pointer::new),
@@ -102,6 +104,13 @@ impl MessageMap {
                 .as_ref()
                 .map(|a| (Pointer::new(&a.pointer), a.online.clone(), a.offline.clone())),
         })
+    }
+
+    /// Which of [`MqttMapping::topics`] a topic belongs to, given relative to the device's (`""`, `"/state"`); the
+    /// first that fits.
+    #[must_use]
+    pub fn topic(&self, relative: &str) -> Option<usize> {
+        self.topics.iter().position(|filter| fits(filter, relative))
     }
 
     /// Reads a message that came by topic number `topic` of [`MqttMapping::topics`].
@@ -173,6 +182,20 @@ impl Pointer {
             _ => None,
         })
     }
+}
+
+/// Whether a relative topic fits a filter (MQTT 3.1.1, 4.7): `+` is one level, `#` the rest, also none.
+fn fits(filter: &str, topic: &str) -> bool {
+    let mut topic = topic.split('/');
+    for level in filter.split('/') {
+        match (level, topic.next()) {
+            ("#", _) => return true,
+            ("+", Some(_)) => {}
+            (wanted, Some(found)) if wanted == found => {}
+            _ => return false,
+        }
+    }
+    topic.next().is_none()
 }
 
 /// Parses within the limits. A bare payload that is not JSON is a text (`ON`, `12.5 V`).

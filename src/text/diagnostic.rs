@@ -130,6 +130,12 @@ impl Report {
         }
     }
 
+    /// The complaints kept so far, in the order they came.
+    #[must_use]
+    pub fn kept(&self) -> &[Diagnostic] {
+        &self.kept
+    }
+
     /// No more complaints are kept: not worth searching for suggestions.
     #[must_use]
     pub fn full(&self) -> bool {

@@ -20,6 +20,8 @@ use crate::text::suggest::did_you_mean;
 
 use scalar::plain;
 
+pub(crate) use words::bad_id;
+
 /// A whole file as a record of `table`.
 pub fn read(sources: &Sources, file: FileIx, table: &'static Table, report: &mut Report) -> Record {
     let text = sources.file(file).map(|f| f.text().clone()).unwrap_or_default();

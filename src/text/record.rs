@@ -118,6 +118,14 @@ impl Record {
         self.item(key).map_or(self.span, |i| i.span)
     }
 
+    /// Values by free key, to be changed.
+    pub fn map_mut(&mut self, key: &str) -> Option<&mut Vec<Entry>> {
+        match self.fields.get_mut(key).map(|i| &mut i.value) {
+            Some(Value::Map(entries)) => Some(entries),
+            _ => None,
+        }
+    }
+
     /// The keys that are there.
     pub fn keys(&self) -> impl Iterator<Item = &'static str> {
         self.fields.keys().copied()

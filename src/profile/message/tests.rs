@@ -132,6 +132,22 @@ fn topics_select_fields() {
 }
 
 #[test]
+fn relative_topics() {
+    for (filter, topic, expect) in [
+        ("", "", true),
+        ("", "/x", false),
+        ("/state", "/state", true),
+        ("/+/up", "/event/up", true),
+        ("/+/up", "/up", false),
+        ("/#", "", true),
+        ("/#", "/a/b", true),
+        ("/a/#", "/a", true),
+    ] {
+        assert_eq!(fits(filter, topic), expect, "{filter} {topic}");
+    }
+}
+
+#[test]
 fn time_stamps() {
     let time = |format, payload: &str| {
         let map = MessageMap::new(&profile(Some(("/at", format)), Vec::new())).unwrap();

@@ -137,7 +137,7 @@ pub(super) fn id_words(text: &str, why: &IdError) -> (Text, Text) {
 }
 
 /// The complaint about a table named by a bad id.
-pub(super) fn bad_id(text: &str, why: &IdError, span: Span) -> Diagnostic {
+pub(crate) fn bad_id(text: &str, why: &IdError, span: Span) -> Diagnostic {
     let (message, help) = id_words(text, why);
     Diagnostic::error(code::ID, span, message).help(help)
 }

@@ -26,10 +26,13 @@ fn tcp(tid: u8, bytes: &[u8]) -> Vec<u8> {
 fn feed(framing: Framing, ask: Ask<'_>, bytes: &[u8], size: usize) -> (Vec<Verdict>, Vec<u8>) {
     let expect = expect(framing, ask);
     let (mut inbox, mut verdicts, mut data) = (Inbox::new(framing), Vec::new(), Vec::new());
-    for piece in bytes.chunks(size.max(1)) {
+    let mut rest = bytes;
+    while !rest.is_empty() {
         let room = inbox.room();
-        room[..piece.len()].copy_from_slice(piece);
-        inbox.filled(piece.len());
+        let n = size.clamp(1, rest.len()).min(room.len());
+        room[..n].copy_from_slice(&rest[..n]);
+        inbox.filled(n);
+        rest = &rest[n..];
         loop {
             let verdict = inbox.next(&expect);
             match verdict {
