@@ -96,7 +96,8 @@ impl Encoder {
             let id = ids[group[0].point.ix()];
             work.ids.push(i64::from(id) - before.map_or(0, |(b, _)| i64::from(b)));
             work.counts.push(group.len() as i64);
-            let same = before.is_some_and(|(_, b)| b.len() == group.len() && b.iter().zip(group).all(|(x, y)| x.at == y.at));
+            let same =
+                before.is_some_and(|(_, b)| b.len() == group.len() && b.iter().zip(group).all(|(x, y)| x.at == y.at));
             work.same.push(i64::from(same));
             if !same {
                 work.time_first.push(group[0].at.0 - t_min);
@@ -369,7 +370,8 @@ impl Rows {
         }
         if !self.source.is_empty() {
             let mut source = self.source.iter();
-            columns.source_ms = self.tags.iter().map(|t| if t & SOURCE == 0 { None } else { source.next().copied() }).collect();
+            columns.source_ms =
+                self.tags.iter().map(|t| if t & SOURCE == 0 { None } else { source.next().copied() }).collect();
         }
         Some(columns)
     }
