@@ -1,5 +1,7 @@
 //! Northbound as a whole, over real sockets, against the mock cloud: nothing lost, nothing twice, alarms first.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
 use std::future::Future;
 use std::sync::{Arc, Once};
 use std::time::Duration;
