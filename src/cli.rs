@@ -10,7 +10,7 @@ mod mock_cloud;
 mod profile;
 mod read;
 mod run;
-// mod schema;
+mod schema;
 mod sim;
 
 use std::path::PathBuf;
@@ -68,7 +68,8 @@ enum Command {
     /// Check the site file and everything it names; prints all faults. Exit 0 or 78.
     Check(check::CheckArgs),
 
-    // Schema
+    /// Print the JSON Schema of the site file, for completion in an editor.
+    Schema(schema::SchemaArgs),
     /// List, show and test device profiles.
     Profile(profile::ProfileArgs),
     /// Read registers of one device once and show every decoding of them.
@@ -103,6 +104,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::main(&args),
         Command::Demo(args) => demo::main(&args),
         Command::Check(args) => check::main(&args),
+        Command::Schema(args) => schema::main(&args),
 
         Command::Profile(args) => profile::main(&args),
         Command::Read(args) => read::main(&args),
