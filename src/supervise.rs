@@ -139,12 +139,16 @@ impl Keeper {
         loop {
             self.roster.change(&self.name, |t| t.running = true);
             let started = Instant::now();
-            let end = run_caught(build()).await;
+            let (finished, end) = match run_caught(build()).await {
+                Ok(()) => (true, "finished".to_owned()),
+                Err(why) => (false, why),
+            };
             self.roster.change(&self.name, |t| {
                 t.running = false;
                 t.last_end = Some(end.clone());
             });
-            if self.stop.is_cancelled() {
+            // A vital part may finish by itself when its sources have: that is the stop order at work.
+            if self.stop.is_cancelled() || (finished && self.policy == Policy::Fatal) {
                 return;
             }
             if self.policy == Policy::Fatal {
@@ -167,21 +171,20 @@ impl Keeper {
 }
 
 /// Runs a future as a task of its own, so that its panic is a value here.
-async fn run_caught(task: impl Future<Output = Result<(), String>> + Send + 'static) -> String {
+async fn run_caught(task: impl Future<Output = Result<(), String>> + Send + 'static) -> Result<(), String> {
     let mut own = JoinSet::new();
     own.spawn(task);
     match own.join_next().await {
-        Some(Ok(Ok(()))) => "finished".to_owned(),
-        Some(Ok(Err(why))) => why,
+        Some(Ok(done)) => done,
         Some(Err(join)) if join.is_panic() => {
             let payload = join.into_panic();
             let text = payload
                 .downcast_ref::<&str>()
                 .map(|s| (*s).to_owned())
                 .or_else(|| payload.downcast_ref::<String>().cloned());
-            format!("panic: {}", text.as_deref().unwrap_or("no message"))
+            Err(format!("panic: {}", text.as_deref().unwrap_or("no message")))
         }
-        _ => "cancelled".to_owned(),
+        _ => Err("cancelled".to_owned()),
     }
 }
 

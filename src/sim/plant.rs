@@ -1,7 +1,7 @@
 //! The simulated devices as values: what every point shows at a moment, as registers or as messages. Pure.
 //!
 //! A point shows, in this order: what the script forces, what somebody wrote to it, its base value with noise. Base values come
-//! from the script, else from the profile's first golden vector, else from the middle of the valid range.
+//! from the script, else from the profile's first golden vector (which shows a healthy device), else from the middle of the valid range.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -237,7 +237,7 @@ fn put(body: &mut serde_json::Value, pointer: &str, value: serde_json::Value) {
 
 /// The value of a point when neither script nor writer says anything.
 fn usual(profile: &Profile, point: &PointSpec) -> Figure {
-    let golden = profile.tests.iter().flat_map(|t| &t.expect).find(|(id, _)| id == point.id.as_str());
+    let golden = profile.tests.iter().take(1).flat_map(|t| &t.expect).find(|(id, _)| id == point.id.as_str());
     match golden {
         Some((_, Expected::Number(v))) => Figure::Number(*v),
         Some((_, Expected::Text(t))) => Figure::Text(t.clone()),
@@ -256,7 +256,8 @@ fn alive_value(point: &PointSpec, key: &str, base: f64, elapsed_s: f64, noise: f
     }
     let seed = crc32c::crc32c(key.as_bytes());
     if point.counter.is_some() {
-        return base + elapsed_s * 0.01 * f64::from(seed % 7 + 1);
+        // Whole steps: a total of events grows by events.
+        return (base + elapsed_s * 0.002 * f64::from(seed % 7 + 1)).floor();
     }
     let phase = f64::from(seed % 360).to_radians();
     let wander = (elapsed_s / 97.0 + phase).sin() * 0.5;
