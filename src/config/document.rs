@@ -22,6 +22,10 @@ pub fn profile_schema() -> Value {
     draft::schema(&PROFILE_FILE, "gatehouse:profile")
 }
 
+fn put(out: &mut String, text: std::fmt::Arguments<'_>) {
+    std::fmt::Write::write_fmt(out, text).expect("writing into a String never fails");
+}
+
 /// The reference of all keys, units and codes, as Markdown.
 #[must_use]
 pub fn reference(lang: Lang) -> String {
@@ -34,19 +38,19 @@ pub fn reference(lang: Lang) -> String {
     );
     let mut seen = vec![];
     let mut out = format!("# {}\n\n{}\n\n", title.get(lang), about.get(lang));
-    out.push_str(&format!("## {}\n\n", bi("The site file", "站点文件").get(lang)));
+    put(&mut out, format_args!("## {}\n\n", bi("The site file", "站点文件").get(lang)));
     // The keys of a point are described once, with the profiles.
     seen.push("point");
     out.push_str(&generate::sections(&SITE_FILE, lang, &mut seen));
     seen.retain(|name| *name != "point");
-    out.push_str(&format!("## {}\n\n", bi("Profile files", "设备模板文件").get(lang)));
+    put(&mut out, format_args!("## {}\n\n", bi("Profile files", "设备模板文件").get(lang)));
     out.push_str(&generate::sections(&PROFILE_FILE, lang, &mut seen));
-    out.push_str(&format!("## {}\n\n", bi("Units", "单位").get(lang)));
+    put(&mut out, format_args!("## {}\n\n", bi("Units", "单位").get(lang)));
     let units: Vec<String> = UNITS.iter().map(|(unit, _)| format!("`{unit}`")).collect();
-    out.push_str(&format!("{}\n\n", units.join(", ")));
-    out.push_str(&format!("## {}\n\n", bi("Codes of complaints", "诊断代码").get(lang)));
+    put(&mut out, format_args!("{}\n\n", units.join(", ")));
+    put(&mut out, format_args!("## {}\n\n", bi("Codes of complaints", "诊断代码").get(lang)));
     for code in code::ALL {
-        out.push_str(&format!("- `{}` {}\n", code.id, code.about.get(lang)));
+        put(&mut out, format_args!("- `{}` {}\n", code.id, code.about.get(lang)));
     }
     out
 }

@@ -71,8 +71,8 @@ fn value(kind: &Kind, lang: Lang) -> String {
     match kind {
         Kind::Bool => "`true`, `false`".into(),
         Kind::Int { min, max } => format!("{} {}", say("whole number", "整数"), span(min.to_string(), max.to_string())),
-        Kind::Number { min, max } if *min == f64::MIN && *max == f64::MAX => say("number", "数"),
-        Kind::Number { min, max } if *max == f64::MAX => format!("{} ≥ {min}", say("number", "数")),
+        Kind::Number { min, max } if *min <= f64::MIN && *max >= f64::MAX => say("number", "数"),
+        Kind::Number { min, max } if *max >= f64::MAX => format!("{} ≥ {min}", say("number", "数")),
         Kind::Number { min, max } => format!("{} {}", say("number", "数"), span(min.to_string(), max.to_string())),
         Kind::Range => "`[0.0, 2.5]`".into(),
         Kind::Text { .. } => say("text", "文本"),
