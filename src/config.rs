@@ -11,6 +11,7 @@ mod condition;
 mod context;
 pub mod credential;
 mod device;
+mod document;
 pub mod expr;
 pub mod fields;
 pub mod library;
@@ -21,6 +22,7 @@ mod profile;
 pub mod shipped;
 mod site;
 
+pub use document::{profile_schema, reference, schema};
 pub use load::{Loaded, LoadedProfile, load, load_profile, load_profile_file};
 
 use std::collections::BTreeMap;

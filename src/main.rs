@@ -1,3 +1,7 @@
-//! The `gatehouse` binary.
+//! The `gatehouse` binary: hands the command line to [`gatehouse::cli`] and turns its answer into an exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    gatehouse::cli::main()
+}

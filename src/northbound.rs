@@ -42,7 +42,7 @@ pub use self::status::{StreamStatus, SyncReport, SyncStatus, UpstreamState};
 pub use self::sync::{Upstream, UpstreamError, UpstreamParts};
 
 /// How long telemetry stands back behind an urgent lane that the far end answers with errors.
-pub const STAND_BACK_MAX: Duration = Duration::from_secs(60);
+pub const STAND_BACK_MAX: Duration = Duration::from_mins(1);
 
 /// A checked upstream.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,9 +2,21 @@
 
 mod codec;
 mod columns;
+mod files;
 pub mod handle;
+mod historian;
+mod log;
+mod open;
+mod pending;
 pub mod reader;
+mod recover;
+mod retain;
+mod segment;
 mod shared;
+mod sqlite;
+mod state;
+mod trend;
+mod writer;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -81,6 +93,5 @@ pub enum OpenError {
 /// Opens or makes the store in `config.path`. `points` are the keys (`device.point`) in the order of `PointIx`.
 /// Blocks for up to 2 s; starts the writer thread.
 pub fn open(config: &StoreConfig, points: Vec<Arc<str>>, clock: Arc<dyn Clock>) -> Result<Store, OpenError> {
-    let _ = (config, points, clock);
-    Err(OpenError::InUse(config.path.clone()))
+    open::open(config, points, clock)
 }

@@ -88,10 +88,13 @@ impl Devices<'_, '_> {
 
     /// Looks up what stands in a `[device]` or `[devices_from]` table.
     fn frame(&mut self, record: &Record, cx: &mut Context<'_>) -> Frame {
-        let profile = record.text("profile").and_then(|id| {
-            let known = self.library.get(id, Some(record.span_of("profile")), cx)?;
-            known.changed(record.map("points"), cx)
-        });
+        let (mut profile, mut given) = (None, None);
+        if let Some(id) = record.text("profile")
+            && let Some(known) = self.library.get(id, Some(record.span_of("profile")), cx)
+        {
+            given = known.profile.as_ref().map(|profile| params(profile, record, cx));
+            profile = known.changed(record.map("points"), cx);
+        }
         let line_span = record.span_of("line");
         let line = record.id("line").and_then(|id| {
             if !self.lines.contains_key(id.as_str()) && !cx.heads_broken {
@@ -112,8 +115,7 @@ impl Devices<'_, '_> {
             let message = say("a credential is only used on `mqtt_listen` lines", "凭据仅用于 `mqtt_listen` 线路");
             cx.report.add(Diagnostic::warning(code::IDLE, record.span_of("credential"), message));
         }
-        let params = profile.as_ref().map(|profile| params(profile, record, cx));
-        Frame { profile, line: index, speaks, line_span, params, credential }
+        Frame { profile, line: index, speaks, line_span, params: given, credential }
     }
 
     /// Adds one device after checking what is its own.

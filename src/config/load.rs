@@ -17,20 +17,28 @@ use crate::text::source::{FileIx, Sources, Span};
 use crate::text::{file, reader};
 
 /// What came of loading a site.
-pub type Loaded = Outcome<Config>;
-/// What came of loading a profile.
-pub type LoadedProfile = Outcome<Arc<Profile>>;
-
-/// What came of loading something.
 #[derive(Debug)]
-pub struct Outcome<T> {
-    /// The thing itself, if there is no error.
-    pub config: Option<T>,
+pub struct Loaded {
+    /// The configuration, if there is no error.
+    pub config: Option<Config>,
     /// All complaints, by file and place.
     pub diagnostics: Vec<Diagnostic>,
     /// Complaints beyond [`crate::text::diagnostic::FAULTS_MAX`].
     pub more: usize,
     /// The texts the complaints speak of.
+    pub sources: Sources,
+}
+
+/// What came of loading a profile.
+#[derive(Debug)]
+pub struct LoadedProfile {
+    /// The profile, if there is no error.
+    pub profile: Option<Arc<Profile>>,
+    /// As in [`Loaded`].
+    pub diagnostics: Vec<Diagnostic>,
+    /// As in [`Loaded`].
+    pub more: usize,
+    /// As in [`Loaded`].
     pub sources: Sources,
 }
 
@@ -46,7 +54,9 @@ pub fn load(path: &Path, profile_dirs: &[PathBuf], shipped: &ShippedProfiles, ch
         cx.heads_broken = heads_broken(&cx, file);
         site::build(&record, path, &mut library, &secrets, &mut cx)
     });
-    finish(config, cx)
+    let config = config.filter(|_| cx.report.errors() == 0);
+    let (diagnostics, more) = cx.report.finish();
+    Loaded { config, diagnostics, more, sources: cx.sources }
 }
 
 /// Whether a syntax fault stands in a table head: what that table declares is then missing through no fault of others.
@@ -84,8 +94,8 @@ pub fn load_profile_file(path: &Path, checker: &dyn ExprCheck) -> LoadedProfile 
     finish(profile, cx)
 }
 
-fn finish<T>(config: Option<T>, cx: Context<'_>) -> Outcome<T> {
-    let config = config.filter(|_| cx.report.errors() == 0);
+fn finish(profile: Option<Arc<Profile>>, cx: Context<'_>) -> LoadedProfile {
+    let profile = profile.filter(|_| cx.report.errors() == 0);
     let (diagnostics, more) = cx.report.finish();
-    Outcome { config, diagnostics, more, sources: cx.sources }
+    LoadedProfile { profile, diagnostics, more, sources: cx.sources }
 }

@@ -23,6 +23,10 @@ use crate::text::suggest::did_you_mean;
 pub(crate) fn build(record: &Record, base: Option<&Profile>, cx: &mut Context<'_>) -> Option<Profile> {
     let before = cx.report.errors();
     let head = record.record("profile")?;
+    if head.item("source").is_some() && head.list("source").is_empty() {
+        let help = ("name manual and page, or a public register list", "请写明手册与页码，或公开的寄存器表");
+        cx.error(code::MISSING, head.span_of("source"), ("a profile names its sources", "模板必须写明出处"), help);
+    }
     let modbus = modbus(record.record("modbus"));
     let mqtt = record.record("mqtt").map(mqtt);
     let params = params(record, cx);

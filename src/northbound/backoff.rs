@@ -9,16 +9,16 @@ use std::time::Duration;
 /// Upper bound of the first wait.
 pub const FIRST: Duration = Duration::from_millis(500);
 /// Cap for a far end that answers but cannot take anything (429, 5xx).
-pub const BUSY_MAX: Duration = Duration::from_secs(60);
+pub const BUSY_MAX: Duration = Duration::from_mins(1);
 /// Cap while nothing answers at all.
 pub const OFFLINE_MAX: Duration = Duration::from_secs(30);
 /// Cap while nothing answers and the far end is on this machine or in this network: asking costs nothing there, and
 /// the way back must be short.
 pub const OFFLINE_LOCAL_MAX: Duration = Duration::from_secs(2);
 /// Wait after credentials were refused or the address turned out wrong: only a person can change that.
-pub const REFUSED_WAIT: Duration = Duration::from_secs(60);
+pub const REFUSED_WAIT: Duration = Duration::from_mins(1);
 /// Longest `Retry-After` that is obeyed.
-pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(900);
+pub const RETRY_AFTER_MAX: Duration = Duration::from_mins(15);
 
 /// What kind of failure came last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -101,6 +101,8 @@ impl Packer {
         parcel.path = "v1/events";
         parcel.content_type = events::CONTENT_TYPE;
         parcel.is_gap = true;
+        // The row itself may have been sent under the plain key: another body needs another key.
+        parcel.idempotency_key.push_str("/gap");
         Ok(parcel)
     }
 

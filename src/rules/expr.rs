@@ -12,7 +12,8 @@
 //! - A switch is a bool, and may also be compared with the literals `0` and `1`.
 //! - Functions are `hour()` (0-23, local), `abs(x)`, `min(..)`, `max(..)`. No texts, lists, maps, macros, `%`.
 //!
-//! Types are checked when compiled, so nothing can fail at run time. Limits: 4,096 bytes of text, 96 levels deep.
+//! Types are checked when compiled, so nothing can fail at run time. Limits: 4,096 bytes of text, 24 brackets deep, 128 operators
+//! (the parser and this compiler recurse; a hostile text must end in a message, not in a stack overflow).
 
 mod build;
 mod eval;
@@ -29,6 +30,10 @@ pub use fault::ExprFault;
 
 /// Longest accepted text, in bytes.
 pub const TEXT_LEN_MAX: usize = 4096;
+/// Deepest nesting of brackets.
+pub const DEPTH_MAX: u16 = 24;
+/// Most operators, commas and brackets in one text.
+pub const OPERATORS_MAX: usize = 128;
 
 /// What a variable stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

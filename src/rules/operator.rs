@@ -6,6 +6,8 @@ use crate::model::time::BootMs;
 
 /// Most samples of a rate window; denser ones are thinned.
 pub(super) const SAMPLES_MAX: usize = 64;
+/// Gaps between that many samples.
+const GAPS_MAX: i64 = 63;
 /// Most edges that a count can ask for.
 pub(super) const COUNT_MAX: u32 = 1024;
 
@@ -29,7 +31,7 @@ impl Slope {
         while self.samples.front().is_some_and(|(t, _)| at.since(*t) > self.window_ms) {
             self.samples.pop_front();
         }
-        let gap_min = self.window_ms / (SAMPLES_MAX as i64 - 1);
+        let gap_min = self.window_ms / GAPS_MAX;
         if self.replaces_last(at, gap_min) {
             self.samples.pop_back();
         }

@@ -121,4 +121,31 @@ impl Shared {
         let anchors = self.anchors.read().unwrap_or_else(PoisonError::into_inner);
         anchors.iter().filter(|(b, _)| *b == boot).map(|(_, a)| *a).max_by_key(|a| (a.trust, a.boot))
     }
+
+    /// The pairing of this boot that was recorded last.
+    pub(crate) fn last_anchor(&self) -> Option<Anchor> {
+        let anchors = self.anchors.read().unwrap_or_else(PoisonError::into_inner);
+        anchors.iter().rev().find(|(b, _)| *b == self.boot).map(|(_, a)| *a)
+    }
+
+    pub(crate) fn add_anchor(&self, anchor: Anchor) {
+        self.anchors.write().unwrap_or_else(PoisonError::into_inner).push((self.boot, anchor));
+    }
+
+    /// A new `state.db` has taken the place of the old one.
+    pub(crate) fn renew_state(&self, epoch: Epoch) {
+        self.journal_epoch.store(epoch.0, Ordering::Release);
+        self.state_generation.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Last reading that every one of `upstreams` has confirmed; `None` without upstreams.
+    pub(crate) fn confirmed(&self, upstreams: &[String]) -> Option<u64> {
+        let epoch = self.epoch(Stream::Telemetry);
+        let one = |u: &String| self.cursor(u, Stream::Telemetry).filter(|c| c.epoch == epoch).map_or(0, |c| c.seq);
+        upstreams.iter().map(one).min()
+    }
+
+    pub(crate) fn forget_day(&self, day: i64) {
+        self.days.write().unwrap_or_else(PoisonError::into_inner).retain(|d| d.day != day);
+    }
 }

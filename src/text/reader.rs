@@ -7,6 +7,8 @@
 mod scalar;
 mod words;
 
+use std::sync::Arc;
+
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -24,16 +26,38 @@ pub(crate) use words::bad_id;
 
 /// A whole file as a record of `table`.
 pub fn read(sources: &Sources, file: FileIx, table: &'static Table, report: &mut Report) -> Record {
-    let text = sources.file(file).map(|f| f.text().clone()).unwrap_or_default();
+    let text = sources.file(file).map(|f| Arc::clone(f.text())).unwrap_or_default();
     let (root, faults) = DeTable::parse_recoverable(&text);
+    // Behind a table head that stands twice, every key stands twice: one complaint is enough.
+    let mut said_until = 0;
     for fault in &faults {
-        report.add(syntax(file, &text, fault));
+        let start = fault.span().map_or(0, |s| s.start);
+        let diagnostic = syntax(file, &text, fault);
+        if diagnostic.code == code::TWICE {
+            if start < said_until {
+                continue;
+            }
+            said_until = end_of_repeated_table(&text, start);
+        }
+        report.add(diagnostic);
     }
     let head = Span::new(file, 0..0);
     let mut reader = Reader { file, report, broken: !faults.is_empty(), partial: false };
     let mut record = reader.table(table, root.get_ref(), head);
     record.faulty |= reader.broken;
     record
+}
+
+/// Where the table ends whose head holds the byte `at`; `at` itself when that is no table head.
+fn end_of_repeated_table(text: &str, at: usize) -> usize {
+    let line = text.get(..at).map_or(0, |before| before.rfind('\n').map_or(0, |n| n + 1));
+    let rest = text.get(line..).unwrap_or("");
+    if !rest.trim_start().starts_with('[') {
+        return at;
+    }
+    let next = rest.match_indices('\n').map(|(n, _)| n + 1);
+    let next = next.filter(|n| rest.get(*n..).is_some_and(|r| r.trim_start_matches([' ', '\t']).starts_with('[')));
+    line + next.min().unwrap_or(rest.len())
 }
 
 fn syntax(file: FileIx, text: &str, fault: &toml::de::Error) -> Diagnostic {
@@ -177,21 +201,20 @@ impl Reader<'_> {
             (Kind::Two, DeValue::Table(inner)) => words::two(inner, span, self.report).map(Value::Two),
             (Kind::TwoList, DeValue::Table(inner)) => words::two_list(inner, span, self.report).map(Value::TwoList),
             (Kind::TwoList, DeValue::Array(list)) => words::same_list(list, span, self.report).map(Value::TwoList),
-            (_, other) => match plain(other) {
-                Some(scalar) => match scalar::read(kind, scalar) {
-                    Ok(value) => Some(value),
-                    Err(fault) => {
-                        self.report.add(Diagnostic::error(fault.code, span, fault.message).maybe_help(fault.help));
-                        None
-                    }
-                },
-                None => {
-                    self.wrong_type(kind, other, span);
-                    None
-                }
-            },
+            (_, other) => self.scalar(kind, other, span),
         };
         value.map(|value| Item { value, span, default: false })
+    }
+
+    fn scalar(&mut self, kind: &Kind, node: &DeValue<'_>, span: Span) -> Option<Value> {
+        let read = plain(node).map(|scalar| scalar::read(kind, scalar));
+        match read.unwrap_or_else(|| Err(scalar::wrong_type(kind, words::type_of(node)))) {
+            Ok(value) => Some(value),
+            Err(fault) => {
+                self.report.add(Diagnostic::error(fault.code, span, fault.message).maybe_help(fault.help));
+                None
+            }
+        }
     }
 
     fn wrong_type(&mut self, kind: &Kind, node: &DeValue<'_>, span: Span) {

@@ -24,10 +24,11 @@ pub fn human(all: &[Diagnostic], more: usize, sources: &Sources, lang: Lang, col
         out.push_str("\n\n");
     }
     if more > 0 {
-        out.push_str(&match lang {
+        let rest = match lang {
             Lang::Zh => format!("另有 {more} 处问题未列出\n"),
             Lang::En => format!("and {more} more\n"),
-        });
+        };
+        out.push_str(&rest);
     }
     out
 }

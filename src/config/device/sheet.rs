@@ -1,5 +1,7 @@
 //! Devices from a sheet: one a row, with the columns id, name, at and unit or topic.
 
+use std::sync::Arc;
+
 use crate::config::DeviceAddress;
 use crate::config::context::Context;
 use crate::config::device::{Devices, Frame, Own};
@@ -39,7 +41,7 @@ impl Devices<'_, '_> {
         let Some(file) = file::read(&self.base.join(path), Some(named), &mut cx.sources, &mut cx.report) else {
             return;
         };
-        let text = cx.sources.file(file).map(|f| f.text().clone()).unwrap_or_default();
+        let text = cx.sources.file(file).map(|f| Arc::clone(f.text())).unwrap_or_default();
         let rows = match rows(&text) {
             Ok(rows) => rows,
             Err(fault) => {
@@ -90,14 +92,11 @@ impl Devices<'_, '_> {
         }
         let key = if columns.has("unit") && !text("unit").is_empty() { "unit" } else { "topic" };
         let cell = columns.cell(row, key).filter(|c| !c.text.is_empty());
-        let address = match cell {
-            Some(cell) => address(key, cell, span(cell), cx).map(|address| (address, span(cell))),
-            None => {
-                let message = ("this row has neither unit nor topic", "此行既无 unit 也无 topic");
-                cx.error(code::MISSING, head, message, ("fill one of them in", "请填写其中之一"));
-                None
-            }
-        };
+        if cell.is_none() {
+            let message = ("this row has neither unit nor topic", "此行既无 unit 也无 topic");
+            cx.error(code::MISSING, head, message, ("fill one of them in", "请填写其中之一"));
+        }
+        let address = cell.and_then(|cell| Some((address(key, cell, span(cell), cx)?, span(cell))));
         let own = Own { id: &id.text, id_span: span(id), name: text("name"), at: text("at"), address };
         self.device(own, frame, cx);
     }

@@ -240,7 +240,7 @@ fn settings(record: &Record, source: &PointSource, kind: PointKind, cx: &mut Con
         }
     }
     if matches!(kind, PointKind::Switch | PointKind::Enumeration) {
-        for key in ["scale", "offset", "scale_from", "unit_from", "negative_from", "deadband", "counter"] {
+        for key in ["scale", "offset", "scale_from", "unit_from", "negative_from", "counter"] {
             refuse(key, ("the value is a state, not a quantity", "值为状态，不是量值"));
         }
     }

@@ -4,14 +4,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use cel::common::ast::{CallExpr, Expr as Cel, IdedExpr, LiteralValue, SourceInfo, operators as op};
-use cel::parser::Parser;
+use cel::parser::{ParseErrors, Parser};
 
 use crate::rules::expr::eval::{Arithmetic, Comparison, Node, Number, Truth};
 use crate::rules::expr::fault::{self, ExprFault};
 use crate::rules::expr::{Expr, TEXT_LEN_MAX, VarKind};
-
-/// Deepest nesting; the parser refuses more.
-const DEPTH_MAX: u16 = 96;
 
 pub(super) fn compile(text: &str, resolve: &mut dyn FnMut(&str) -> Option<VarKind>) -> Result<Expr, ExprFault> {
     if text.len() > TEXT_LEN_MAX {
@@ -21,7 +18,10 @@ pub(super) fn compile(text: &str, resolve: &mut dyn FnMut(&str) -> Option<VarKin
     if let Some(slip) = fault::slip(text) {
         return Err(slip);
     }
-    let parsed = Parser::new().max_recursion_depth(DEPTH_MAX).parse_with_source_info(text);
+    if let Some(absurd) = fault::absurd(text) {
+        return Err(absurd);
+    }
+    let parsed = parse(text)?;
     let (tree, places) = parsed.map_err(|errors| {
         let pos = errors.errors.first().map_or((1, 1), |e| e.pos);
         fault::syntax(text, offset(text, pos))
@@ -29,6 +29,19 @@ pub(super) fn compile(text: &str, resolve: &mut dyn FnMut(&str) -> Option<VarKin
     let mut builder = Builder { text, places, resolve, vars: Vec::new(), hour: false };
     let node = builder.node(&tree)?;
     Ok(Expr { source: Arc::from(text), vars: builder.vars, node, hour: builder.hour })
+}
+
+/// The parser recurses some twenty calls per bracket, with frames of kilobytes in a debug build: it gets a stack of its own.
+const PARSER_STACK_BYTES: usize = 32 << 20;
+
+fn parse(text: &str) -> Result<Result<(IdedExpr, SourceInfo), ParseErrors>, ExprFault> {
+    let refuse = || ExprFault::new("this expression is too much for the parser", "make it simpler", 0..text.len());
+    std::thread::scope(|scope| {
+        let parser = std::thread::Builder::new().stack_size(PARSER_STACK_BYTES);
+        let running =
+            parser.spawn_scoped(scope, || Parser::new().parse_with_source_info(text)).map_err(|_| refuse())?;
+        running.join().map_err(|_| refuse())
+    })
 }
 
 /// Byte offset of the parser's `(line, column)`, both from 1.
@@ -207,15 +220,16 @@ impl Builder<'_> {
         Ok(Node::Truth(Truth::Compare(how, self.number(a)?, self.number(b)?)))
     }
 
-    fn choice(&mut self, c: &IdedExpr, a: &IdedExpr, b: &IdedExpr) -> Result<Node, ExprFault> {
-        let c = self.truth(c)?;
-        match (self.node(a)?, self.node(b)?) {
-            (Node::Truth(x), Node::Truth(y)) => Ok(Node::Truth(Truth::Choice(Box::new((c, x, y))))),
-            (Node::Number(x), Node::Number(y)) => Ok(Node::Number(Number::Choice(Box::new((c, x, y))))),
-            _ => self.refuse(b, "both sides of `:` must be of one kind", "two numbers, or two truths"),
+    fn choice(&mut self, asked: &IdedExpr, yes: &IdedExpr, no: &IdedExpr) -> Result<Node, ExprFault> {
+        let asked = self.truth(asked)?;
+        match (self.node(yes)?, self.node(no)?) {
+            (Node::Truth(x), Node::Truth(y)) => Ok(Node::Truth(Truth::Choice(Box::new((asked, x, y))))),
+            (Node::Number(x), Node::Number(y)) => Ok(Node::Number(Number::Choice(Box::new((asked, x, y))))),
+            _ => self.refuse(no, "both sides of `:` must be of one kind", "two numbers, or two truths"),
         }
     }
 
+    #[allow(clippy::float_cmp)] // the literals 0 and 1
     fn equal(&mut self, a: &IdedExpr, b: &IdedExpr, unequal: bool) -> Result<Node, ExprFault> {
         let negate = |t: Truth| if unequal { Truth::Not(Box::new(t)) } else { t };
         let how = if unequal { Comparison::NotEqual } else { Comparison::Equal };

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use crate::rules::expr::Yields;
+use crate::rules::expr::{DEPTH_MAX, OPERATORS_MAX, Yields};
 
 /// A fault, with its place in the text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -164,6 +164,25 @@ fn single(text: &str) -> Option<ExprFault> {
                 format!("write `{c}=`"),
                 at..at + 2,
             ));
+        }
+    }
+    None
+}
+
+/// Too deep or too long to be read without risk to the stack.
+pub(super) fn absurd(text: &str) -> Option<ExprFault> {
+    let mut depth = 0u16;
+    let mut operators = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'(' | b'[' | b'{' => depth += 1,
+            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        operators += usize::from(byte.is_ascii_punctuation() && !matches!(byte, b'_' | b'.'));
+        if depth > DEPTH_MAX || operators > OPERATORS_MAX {
+            let message = format!("more than {DEPTH_MAX} brackets deep, or more than {OPERATORS_MAX} operators");
+            return Some(ExprFault::new(message, "split it into several rules or derived points", at..at + 1));
         }
     }
     None

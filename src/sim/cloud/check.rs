@@ -264,8 +264,8 @@ fn check_gap(
     demand(e.kind == "gatehouse.gap", || format!("`{}` has a range but is a `{}`", e.id, e.kind))?;
     let says = data["stream"] == stream.word()
         && data["epoch"] == epoch
-        && data["from"].to_string() == from
-        && data["to"].to_string() == to;
+        && data["from"].as_u64() == from.parse().ok()
+        && data["to"].as_u64() == to.parse().ok();
     demand(says, || format!("gap `{}` does not say what its id says", e.id))?;
     GapReason::deserialize(&data["reason"]).map_err(|_| format!("gap `{}` has no known reason", e.id))
 }

@@ -74,7 +74,8 @@ fn examine(headers: &HeaderMap, body: &[u8], content_type: &str, check: Check) -
     let plain = unpack(text(headers, header::CONTENT_ENCODING.as_str()), body)?;
     let delivery = check(&plain)?;
     let d = &delivery;
-    let expected = format!("{}/{}/{}/{}-{}", d.gateway, d.stream.word(), d.epoch, d.first, d.last);
+    let suffix = if d.gap.is_some() { "/gap" } else { "" };
+    let expected = format!("{}/{}/{}/{}-{}{suffix}", d.gateway, d.stream.word(), d.epoch, d.first, d.last);
     let key = text(headers, "idempotency-key");
     if key != expected {
         return Err(format!("Idempotency-Key is `{key}`, the body says `{expected}`"));

@@ -42,7 +42,7 @@ const NAP_MS_MAX: i64 = 5000;
 const STATS_EVERY_MS: i64 = 1000;
 
 /// How long `read_once` waits for a modem to dial in.
-const ONCE_DIAL_TIME: Duration = Duration::from_secs(60);
+const ONCE_DIAL_TIME: Duration = Duration::from_mins(1);
 
 /// Why serving a connection ended.
 #[derive(Debug)]
@@ -188,17 +188,16 @@ impl Task {
             if let Some(newer) = dialer.newer() {
                 return End::Newer(newer);
             }
-            let turn = self.turn(&mut session).await;
+            let turn = self.turn(&mut session, served).await;
             self.publish_stats();
             match turn {
-                Ok(false) => {}
                 Ok(true) if !served => {
                     served = true;
                     self.failures = 0;
                     let target = dialer.target();
                     self.tell(true, format!("connected to {target}")).await;
                 }
-                Ok(true) => {}
+                Ok(_) => {}
                 Err(broken) => {
                     // Once without a word, if this connection has been of use.
                     self.failures = self.failures.saturating_add(u32::from(!served));
@@ -209,20 +208,20 @@ impl Task {
             if self.flush().await.is_err() {
                 return End::Stopped;
             }
-            if self.poller.silent_run() >= dialer.silent_max() {
+            if session.is_out_of_step() || self.poller.silent_run() >= dialer.silent_max() {
                 return End::Doubted;
             }
         }
     }
 
     /// One thing: a one-shot request, a job, or a wait. True when an exchange came to an end.
-    async fn turn(&mut self, session: &mut Session) -> Result<bool, Broken> {
+    async fn turn(&mut self, session: &mut Session, served: bool) -> Result<bool, Broken> {
         if let Ok(request) = self.requests.try_recv() {
             return self.one_shot(session, request).await.map(|()| true);
         }
         let now = self.clock.boot();
         let until = match self.poller.next(now) {
-            Step::Ask(job) => return self.ask(session, &job).await.map(|()| true),
+            Step::Ask(job) => return self.ask(session, &job, served).await.map(|()| true),
             Step::Wait(at) => at.since(now).min(NAP_MS_MAX),
             Step::Idle => NAP_MS_MAX,
         };
@@ -233,17 +232,15 @@ impl Task {
             request = self.requests.recv(), if self.requests_open => request,
             () = sleep(nap) => return Ok(false),
         };
-        match request {
-            Some(request) => self.one_shot(session, request).await.map(|()| true),
-            None => {
-                self.requests_open = false;
-                Ok(false)
-            }
-        }
+        let Some(request) = request else {
+            self.requests_open = false;
+            return Ok(false);
+        };
+        self.one_shot(session, request).await.map(|()| true)
     }
 
     /// Asks a job of the poller and enters the outcome.
-    async fn ask(&mut self, session: &mut Session, job: &Job) -> Result<(), Broken> {
+    async fn ask(&mut self, session: &mut Session, job: &Job, served: bool) -> Result<(), Broken> {
         if self.ready_at > Instant::now() {
             sleep_until(self.ready_at).await;
         }
@@ -261,8 +258,13 @@ impl Task {
                 span.ended = self.clock.boot();
                 Outcome::Silence
             }
-            Err(broken) => {
+            Err(broken) if served => {
                 self.poller.abandoned(job, ended);
+                return Err(broken);
+            }
+            Err(broken) => {
+                // Not even the first exchange: this unit may be what breaks it. It rests; others come first next time.
+                self.poller.done(job, Outcome::Silence, span, &mut self.events);
                 return Err(broken);
             }
         };

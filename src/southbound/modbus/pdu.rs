@@ -248,15 +248,15 @@ pub fn is_bits(area: Area) -> bool {
 
 const CRC_TABLE: [u16; 256] = {
     let mut table = [0u16; 256];
-    let mut i = 0;
+    let mut i = 0_u16;
     while i < 256 {
-        let mut c = i as u16;
+        let mut c = i;
         let mut bit = 0;
         while bit < 8 {
             c = if c & 1 == 1 { (c >> 1) ^ 0xA001 } else { c >> 1 };
             bit += 1;
         }
-        table[i] = c;
+        table[i as usize] = c;
         i += 1;
     }
     table

@@ -382,9 +382,12 @@ impl Poller {
         }
     }
 
+    /// It answers: what rested is due at once.
     fn back(&mut self, at: usize, now: BootMs) {
-        self.resting.retain(|r| *r != at);
-        self.wake(at, now);
+        if let Some(place) = self.resting.iter().position(|r| *r == at) {
+            self.resting.remove(place);
+            self.wake(at, now);
+        }
     }
 
     /// All its requests are due, except those for what it lacks.

@@ -47,7 +47,7 @@ pub enum Broken {
     /// The system says so.
     #[error("{0}")]
     Io(#[from] io::Error),
-    /// Half a frame, or a length that cannot be: the place in the stream is lost.
+    /// A length that cannot be: the place in the stream is lost.
     #[error("the answers are out of step")]
     Lost,
     /// The far end takes no bytes.
@@ -124,10 +124,15 @@ impl Session {
             Ok(Ok(Answer::Written)) => Ok(Heard::Written),
             Ok(Ok(Answer::Refused(exception))) => Ok(Heard::Refused(exception)),
             Ok(Err(broken)) => Err(broken),
-            // Half a frame on TCP would swallow the beginning of the next answer.
-            Err(_) if self.framing == Framing::Tcp && !self.inbox.is_empty() => Err(Broken::Lost),
             Err(_) => Ok(Heard::Silence),
         }
+    }
+
+    /// After silence on TCP: half a frame is waiting and would swallow the beginning of the next answer. The connection is of
+    /// no more use.
+    #[must_use]
+    pub fn is_out_of_step(&self) -> bool {
+        self.framing == Framing::Tcp && !self.inbox.is_empty()
     }
 
     /// After silence on RTU: keeps the line free for a late answer. Ends early when it comes, and says whether it did.

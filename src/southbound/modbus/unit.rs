@@ -21,7 +21,7 @@ pub const PAUSE_MS_MAX: i64 = 60_000;
 pub const PROBE_MS_MIN: i64 = 100;
 
 /// Which probes wait for the whole time-out.
-pub const FULL_EVERY: u32 = 8;
+pub const FULL_EVERY: u32 = 16;
 
 /// How a unit is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -198,6 +198,10 @@ document.addEventListener("submit", (event) => {
   event.preventDefault();
   answer(event.target, event.submitter);
 });
+document.addEventListener("click", (event) => {
+  const chip = event.target.closest(".chips button");
+  if (chip?.form.reportValidity()) answer(chip.form, chip);
+});
 document.addEventListener("input", (event) => { if ("filter" in event.target.dataset) filter(); });
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) { stream?.close(); stream = null; } else { heard = Date.now(); follow(); refresh(); }
