@@ -1,1 +1,207 @@
-//! gateway
+//! The composition root: opens the store, builds every part, connects them, runs them, and stops them in flow order.
+//!
+//! Two runtimes, each on one thread: the *field* runtime (lines, pipeline) on the calling thread, and the *office* runtime
+//! (API, upstreams) on its own. A slow page or a slow cloud can take the office's time, never the field's: an alarm waits
+//! for neither. One thread each also spares the wake-ups between workers, which cost more than the work at the rates of
+//! a community. The store's writer is a third thread.
+//!
+//! Stop order: lines → pipeline (drains what came) → store flush → upstreams (one bounded last try) → API → store close.
+
+mod defs;
+mod field;
+mod office;
+mod ports;
+mod secrets;
+mod tables;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{broadcast, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::config::credential::Credentials;
+use crate::gateway::field::{Field, Wires};
+use crate::gateway::office::{Office, OfficeParts};
+use crate::model::live::{Live, LiveEvent};
+use crate::model::site::Site;
+use crate::pipeline::{Gauges, Pipeline, Ports, Setup};
+use crate::store::{OpenError, Store};
+use crate::supervise::watchdog::Watched;
+use crate::supervise::{Policy, Pulse, Roster, Stage};
+
+/// Scans and link changes that may wait for the pipeline; when full, lines wait and count missed scans.
+const FIELD_EVENTS_MAX: usize = 512;
+/// Requests of people that may wait for the pipeline.
+const COMMANDS_MAX: usize = 64;
+/// Live events a slow reader may lag behind before it has to read the journal.
+const LIVE_EVENTS_MAX: usize = 512;
+/// Longest stillness of a living pipeline; it turns every second.
+const PIPELINE_STILL_MAX: Duration = Duration::from_secs(10);
+/// Time for the lines, then for the pipeline, to finish.
+const STAGE_GRACE: Duration = Duration::from_secs(4);
+
+/// Why the gateway cannot start. All are for a person to mend.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data folder cannot be used.
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    /// A rule that does not fit; `gatehouse check` says where.
+    #[error(transparent)]
+    Rule(#[from] defs::DefFault),
+    /// A credential is missing, too widely readable, or not of the needed form.
+    #[error("{0}")]
+    Credential(String),
+    /// A listening address cannot be had.
+    #[error("{line}: {why}")]
+    Listen {
+        /// Which line, or the page.
+        line: String,
+        /// In words.
+        why: String,
+    },
+    /// An upstream's settings cannot be used.
+    #[error(transparent)]
+    Upstream(#[from] crate::northbound::UpstreamError),
+    /// The operating system refuses a thread or a runtime.
+    #[error("the system gives no thread or timer: {0}")]
+    System(#[from] std::io::Error),
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// As asked.
+    Asked,
+    /// A vital part was lost; start anew.
+    PartLost,
+}
+
+/// What is known once everything listens.
+#[derive(Debug, Clone)]
+pub struct Running {
+    /// Page and API.
+    pub api: SocketAddr,
+    /// Each line that listens, by line number.
+    pub lines: Vec<Option<SocketAddr>>,
+    /// What happens, as it happens.
+    pub events: broadcast::Sender<LiveEvent>,
+}
+
+/// A gateway with its store open, not yet running.
+#[derive(Debug)]
+pub struct Gateway {
+    config: Config,
+    site: Arc<Site>,
+    defs: defs::Defs,
+    field: Field,
+    office: OfficeParts,
+    store: Store,
+    clock: Arc<dyn Clock>,
+}
+
+impl Gateway {
+    /// Looks up credentials, builds definitions, opens the store. Nothing is sent or asked yet.
+    pub fn open(config: Config, credentials: &Credentials, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        let site = Arc::new(tables::tables(&config));
+        let mut defs = defs::definitions(&config, &site)?;
+        let keys = site.points.iter().map(|p| Arc::clone(&p.key)).collect();
+        let store = crate::store::open(&config.store, keys, Arc::clone(&clock))?;
+        let field = Field::prepare(&config, &site, &store.opened.unsupported, credentials)?;
+        let office = OfficeParts::prepare(&config, credentials, std::mem::take(&mut defs.limits))?;
+        Ok(Self { config, site, defs, field, office, store, clock })
+    }
+
+    /// Runs until `asked` completes or a vital part is lost. `ready` is called once everything listens.
+    pub fn run(self, ready: impl FnOnce(&Running), asked: impl Future<Output = ()>) -> Result<End, StartError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(self.live(ready, asked))
+    }
+
+    async fn live(self, ready: impl FnOnce(&Running), asked: impl Future<Output = ()>) -> Result<End, StartError> {
+        let Self { config, site, defs, mut field, office, store, clock } = self;
+        let fatal = CancellationToken::new();
+        let roster = Roster::default();
+        let live = Arc::new(Live::new(site.points.len(), site.devices.len(), site.lines.len(), clock.boot()));
+        let (field_tx, field_rx) = mpsc::channel(FIELD_EVENTS_MAX);
+        let (desk_tx, desk_rx) = mpsc::channel(COMMANDS_MAX);
+        let (events, _) = broadcast::channel::<LiveEvent>(LIVE_EVENTS_MAX);
+        let upstreams: Vec<_> = config.upstreams.iter().map(|u| u.id.as_str().to_owned()).collect();
+        store.handle.set_upstreams(upstreams).await;
+
+        let mut south = Stage::new("south", roster.clone(), fatal.clone());
+        let mut middle = Stage::new("pipeline", roster.clone(), fatal.clone());
+        let wires = Wires { site: site.clone(), clock: clock.clone(), out: field_tx, live: live.clone() };
+        let gauges = Arc::new(Gauges::default());
+        let pulse = Pulse::of(gauges.pulse.clone());
+        let mut watched = vec![Watched { name: "pipeline", pulse, limit: PIPELINE_STILL_MAX }];
+        let setup = Setup {
+            site: site.clone(),
+            live: live.clone(),
+            clock: clock.clone(),
+            boot: store.boot,
+            points: defs.points,
+            rules: defs.rules,
+            alarms: defs.alarms,
+            derived: defs.derived,
+            upstreams: config.upstreams.iter().map(|u| u.id.clone()).collect(),
+            open: store.opened.open_alarms,
+        };
+        let pipeline = Pipeline::new(
+            setup,
+            Ports {
+                field: field_rx,
+                commands: desk_rx,
+                events: events.clone(),
+                sink: ports::StoreSink { handle: store.handle.clone(), site: site.clone() },
+                gauges,
+                stop: middle.token(),
+            },
+        );
+        let mut once = Some(pipeline);
+        middle.spawn("pipeline", Policy::Fatal, move || {
+            let pipeline = once.take();
+            async move {
+                if let Some(pipeline) = pipeline {
+                    pipeline.run().await;
+                }
+                Ok(())
+            }
+        });
+        let (pulses, askers) = field.spawn(&mut south, &wires).await?;
+        watched.extend(pulses);
+        drop(wires);
+
+        let office = Office::start(office::Wiring {
+            parts: office,
+            site,
+            live,
+            clock,
+            store: (store.handle.clone(), store.reader.clone(), store.gateway_id.clone()),
+            desk: desk_tx,
+            events: events.clone(),
+            roster,
+            watched,
+        })?;
+        ready(&Running { api: office.address(), lines: field.listening.clone(), events });
+        let end = tokio::select! {
+            () = asked => End::Asked,
+            () = fatal.cancelled() => End::PartLost,
+        };
+        tracing::info!(?end, "stopping");
+        crate::supervise::watchdog::stopping();
+        drop(askers);
+        south.stop(STAGE_GRACE).await;
+        middle.stop(STAGE_GRACE).await;
+        if let Err(error) = store.handle.flush().await {
+            tracing::error!(%error, "the last readings could not be committed");
+        }
+        office.stop().await;
+        store.handle.close().await;
+        Ok(end)
+    }
+}

@@ -5,6 +5,8 @@
 //! Every other module meets its siblings only through these types.
 
 pub mod alarm;
+pub mod condition;
+pub mod desk;
 pub mod id;
 pub mod journal;
 pub mod link;
@@ -12,6 +14,7 @@ pub mod live;
 pub mod quality;
 pub mod reading;
 pub mod site;
+pub mod stored;
 pub mod text;
 pub mod time;
 pub mod unit;

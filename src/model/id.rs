@@ -94,3 +94,7 @@ index!(
     /// Position of a point in [`crate::model::site::Site::points`].
     PointIx
 );
+index!(
+    /// Position of a rule in the table that the rules engine and the alarm desk share.
+    RuleIx
+);

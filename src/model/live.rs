@@ -3,8 +3,11 @@
 //!
 //! Plain data behind short locks; nobody holds one across a wait. Bounded by the site's tables.
 
-use std::sync::{PoisonError, RwLock};
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
 
+use crate::model::alarm::{AlarmEvent, AlarmRecord, AlarmState};
+use crate::model::desk::AlarmFigures;
 use crate::model::id::{DeviceIx, LineIx, PointIx};
 use crate::model::link::{LinkChange, LinkOf, LinkState, LinkStats};
 use crate::model::quality::Quality;
@@ -39,12 +42,34 @@ pub struct LiveLink {
     pub stats: LinkStats,
 }
 
+/// What the pipeline tells whoever listens (the event stream of the page), as it happens.
+///
+/// Sent on a bounded broadcast: a listener that is too slow misses events and must read the journal from its last
+/// `seq` on, which loses nothing.
+#[derive(Debug, Clone)]
+pub enum LiveEvent {
+    /// An alarm changed. Sent after its commit; or, when the disk stalls, after 500 ms with `durable = false` and no
+    /// `seq`, and then once more with its `seq` when it is committed (same alarm id and change: show it once).
+    Alarm {
+        /// Position in the alarm journal; `None` while it is not committed.
+        seq: Option<u64>,
+        /// It is on disk.
+        durable: bool,
+        /// The change, with the whole alarm after it.
+        event: Arc<AlarmEvent>,
+    },
+    /// A line or device changed state.
+    Link(Arc<LinkChange>),
+}
+
 /// The table.
 #[derive(Debug)]
 pub struct Live {
     points: RwLock<Vec<LivePoint>>,
     lines: RwLock<Vec<LiveLink>>,
     devices: RwLock<Vec<LiveLink>>,
+    alarms: RwLock<BTreeMap<Arc<str>, AlarmRecord>>,
+    figures: RwLock<AlarmFigures>,
 }
 
 impl Live {
@@ -59,7 +84,42 @@ impl Live {
             points: RwLock::new(vec![point; points]),
             lines: RwLock::new(vec![link.clone(); lines]),
             devices: RwLock::new(vec![link; devices]),
+            alarms: RwLock::default(),
+            figures: RwLock::default(),
         }
+    }
+
+    /// Enters an alarm as it stands now; one that has gone to `Normal` leaves the table.
+    pub fn alarm(&self, alarm: &AlarmRecord) {
+        let mut alarms = self.alarms.write().unwrap_or_else(PoisonError::into_inner);
+        if alarm.state == AlarmState::Normal {
+            alarms.remove(&alarm.id);
+        } else {
+            alarms.insert(Arc::clone(&alarm.id), alarm.clone());
+        }
+    }
+
+    /// Copies of all alarms that are on the list: unacknowledged first, then by level, then newest.
+    #[must_use]
+    pub fn alarms(&self) -> Vec<AlarmRecord> {
+        let alarms = self.alarms.read().unwrap_or_else(PoisonError::into_inner);
+        let mut all: Vec<AlarmRecord> = alarms.values().cloned().collect();
+        drop(alarms);
+        all.sort_by_key(|a| {
+            (a.state == AlarmState::Acknowledged, a.level, std::cmp::Reverse((a.raised_wall_ms, a.boot, a.raised_at)))
+        });
+        all
+    }
+
+    /// Replaces the figures of the alarm list.
+    pub fn set_figures(&self, figures: AlarmFigures) {
+        *self.figures.write().unwrap_or_else(PoisonError::into_inner) = figures;
+    }
+
+    /// Figures of the alarm list.
+    #[must_use]
+    pub fn figures(&self) -> AlarmFigures {
+        *self.figures.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Enters readings, in order.

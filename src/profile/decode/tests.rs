@@ -180,8 +180,8 @@ proptest! {
     }
 
     #[test]
-    fn texts_round_trip(order in orders(), shown in "[!-~]([ -~]{0,13}[!-~])?", bytes in prop::collection::vec(any::<u8>(), 8), ip in any::<u32>()) {
-        let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
+    fn texts_round_trip(order in orders(), shown in "[!-~]([ -~]{0,13}[!-~])?", bytes in any::<[u8; 8]>(), ip in any::<u32>()) {
+        let hex = format!("{:016x}", u64::from_be_bytes(bytes));
         let ip = Ipv4Addr::from(ip).to_string();
         for (wire, text) in [(WireType::Ascii(8), &shown), (WireType::Hex(4), &hex), (WireType::Ipv4, &ip)] {
             let register = register(wire, order);

@@ -1,0 +1,148 @@
+//! One alarm as people see it: what, where, how long, what to do first. Used by the list, the alarm's own page and the
+//! device's page. Pure: from the record and the site's texts to strings.
+
+use crate::api::lang::Words;
+use crate::api::page::when::When;
+use crate::api::view;
+use crate::model::alarm::{AlarmRecord, AlarmState, Level};
+use crate::model::site::Site;
+use crate::model::unit::Unit;
+
+/// A frozen or present value with its name.
+#[derive(Debug)]
+pub(crate) struct Named {
+    pub(crate) name: String,
+    pub(crate) value: String,
+    pub(crate) good: bool,
+}
+
+/// See the module documentation.
+#[derive(Debug)]
+pub(crate) struct Card {
+    pub(crate) w: Words,
+    pub(crate) id: String,
+    pub(crate) level: &'static str,
+    pub(crate) level_text: String,
+    pub(crate) state: &'static str,
+    pub(crate) state_text: String,
+    pub(crate) title: String,
+    pub(crate) device: String,
+    pub(crate) device_name: String,
+    /// The place path with readable separators.
+    pub(crate) place: String,
+    /// What was measured against which limit, or empty.
+    pub(crate) what: String,
+    pub(crate) raised_ms: i64,
+    pub(crate) raised: String,
+    pub(crate) raised_iso: String,
+    pub(crate) lasted: String,
+    /// The condition holds, so the duration grows.
+    pub(crate) growing: bool,
+    pub(crate) cleared: Option<String>,
+    /// Who answered, when, with what words.
+    pub(crate) answered: Option<(String, String, String)>,
+    pub(crate) can_answer: bool,
+    pub(crate) can_reset: bool,
+    pub(crate) children: String,
+    pub(crate) cause: String,
+    pub(crate) harm: String,
+    pub(crate) action: Vec<String>,
+    /// The steps stand open: for the most urgent ones.
+    pub(crate) unfolded: bool,
+    pub(crate) snapshot: Vec<Named>,
+    /// Changes when the card does; the script replaces only such cards.
+    pub(crate) rev: String,
+}
+
+/// `3号楼/地下一层/水泵房` with air around the slashes.
+pub(crate) fn place(at: &str) -> String {
+    at.split('/').filter(|p| !p.is_empty()).collect::<Vec<_>>().join(" › ")
+}
+
+/// The name of a point in `device.point` form; itself if the site does not know it.
+fn point_name(site: &Site, key: &str, w: Words) -> String {
+    let info = site.point(key).and_then(|ix| site.points.get(ix.ix()));
+    info.map_or_else(|| key.to_owned(), |i| i.name.get(w.0).to_owned())
+}
+
+fn point_value(site: &Site, key: &str, value: Option<f64>, unit: Option<&str>, w: Words) -> Option<String> {
+    let value = value?;
+    let info = site.point(key).and_then(|ix| site.points.get(ix.ix()));
+    Some(match info {
+        Some(info) => view::shown(info, value, w),
+        None => view::with_unit(value, unit, w.0),
+    })
+}
+
+fn what(site: &Site, a: &AlarmRecord, w: Words) -> String {
+    let Some(t) = &a.trigger else { return String::new() };
+    let unit = t.unit.as_deref();
+    let name = point_name(site, &t.what, w);
+    match (point_value(site, &t.what, t.value, unit, w), t.limit) {
+        (Some(value), Some(limit)) => {
+            let value = format!("{name} {value}");
+            w.t2("alarm.value_limit", value, view::with_unit(limit, unit, w.0))
+        }
+        (Some(value), None) => format!("{name} {value}"),
+        (None, _) => name,
+    }
+}
+
+impl Card {
+    pub(crate) fn new(site: &Site, a: &AlarmRecord, when: &When, w: Words) -> Self {
+        let end = if a.condition { when.now_ms() } else { a.cleared_wall_ms.unwrap_or(a.changed_wall_ms) };
+        let growing = a.condition && a.state != AlarmState::Normal;
+        let answered = a.acknowledged.as_ref().map(|k| (k.by.clone(), when.short(k.wall_ms), k.note.clone()));
+        let text = |t: &crate::model::text::Text| t.get(w.0).to_owned();
+        Self {
+            w,
+            id: a.id.to_string(),
+            level: a.level.word(),
+            level_text: text(&a.level.text()),
+            state: a.state.word(),
+            state_text: text(&a.state.text()),
+            title: text(&a.text.title),
+            device: a.device.clone(),
+            device_name: a.device_name.clone(),
+            place: place(&a.at),
+            what: what(site, a, w),
+            raised_ms: a.raised_wall_ms,
+            raised: when.short(a.raised_wall_ms),
+            raised_iso: when.iso(a.raised_wall_ms),
+            lasted: when.span(end.saturating_sub(a.raised_wall_ms)),
+            growing,
+            cleared: a.cleared_wall_ms.filter(|_| !a.condition).map(|ms| when.short(ms)),
+            can_answer: a.state != AlarmState::Normal && a.acknowledged.is_none(),
+            can_reset: a.state != AlarmState::Normal && a.latched && !a.condition,
+            children: if a.children > 0 { w.t1("alarm.children", a.children) } else { String::new() },
+            cause: text(&a.text.cause),
+            harm: text(&a.text.harm),
+            action: a.text.action.iter().map(text).collect(),
+            unfolded: false,
+            snapshot: a.snapshot.iter().map(|s| snapshot(site, s, w)).collect(),
+            rev: format!("{}-{}-{}", a.state.word(), a.changed_wall_ms, a.children),
+            answered,
+        }
+    }
+
+    /// Needs eyes before everything else.
+    pub(crate) fn urgent(&self) -> bool {
+        self.level == Level::Life.word() || self.level == Level::Critical.word()
+    }
+
+    /// There is anything to unfold.
+    pub(crate) fn has_help(&self) -> bool {
+        !self.action.is_empty() || !self.cause.is_empty() || !self.harm.is_empty()
+    }
+}
+
+fn snapshot(site: &Site, s: &crate::model::alarm::Snapshot, w: Words) -> Named {
+    let quality = crate::model::quality::ALL.into_iter().find(|q| q.word() == s.quality);
+    let words = quality.map_or_else(|| s.quality.clone(), |q| q.text().get(w.0).to_owned());
+    let value = point_value(site, &s.point, s.value, s.unit.as_deref().filter(|u| Unit::new(u).is_some()), w);
+    let name = match s.point.split_once('.') {
+        Some(_) => point_name(site, &s.point, w),
+        None => s.point.to_string(),
+    };
+    Named { name, good: value.is_some(), value: value.unwrap_or(words) }
+}

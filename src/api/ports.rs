@@ -1,0 +1,173 @@
+//! What the page and the API need from the rest of gatehouse, as narrow as can be: the composition root implements it.
+//!
+//! [`Archive`] blocks (it reads SQLite) and is only ever called on the blocking pool; [`Desk`] waits for the pipeline
+//! to decide and for the journal to sync. Nothing here can write to a device.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio::sync::broadcast;
+
+use crate::clock::Clock;
+use crate::model::alarm::{AlarmRecord, Level};
+use crate::model::desk::{DeskError, Handled};
+use crate::model::id::PointIx;
+use crate::model::journal::{Cursor, Stream};
+use crate::model::live::{Live, LiveEvent};
+use crate::model::site::Site;
+use crate::model::stored::{AlarmFilter, History, JournalRow, ReadError, StoreStatus};
+use crate::model::text::Text;
+use crate::model::time::{BootMs, WallMs};
+
+/// Everything the API is given.
+#[derive(Clone)]
+pub struct Ports {
+    /// Names.
+    pub site: Arc<Site>,
+    /// The present.
+    pub live: Arc<Live>,
+    /// Both clocks.
+    pub clock: Arc<dyn Clock>,
+    /// The past.
+    pub archive: Arc<dyn Archive>,
+    /// Where people answer alarms.
+    pub desk: Arc<dyn Desk>,
+    /// How the upstreams do.
+    pub sync: Arc<dyn SyncView>,
+    /// What happens, as it happens. A slow reader is told that it lags and reads on from the journal.
+    pub events: broadcast::Sender<LiveEvent>,
+    /// How gatehouse itself does. Must return at once.
+    pub health: Arc<dyn Fn() -> Health + Send + Sync>,
+    /// Alarm limits by point, drawn into trends.
+    pub limits: Arc<BTreeMap<PointIx, Vec<LimitLine>>>,
+}
+
+impl fmt::Debug for Ports {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ports").field("site", &self.site.id).finish_non_exhaustive()
+    }
+}
+
+/// A limit of an alarm on a point.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LimitLine {
+    /// Engineering units of the point.
+    pub value: f64,
+    /// The alarm's level.
+    pub level: Level,
+    /// The alarm's title.
+    pub title: Text,
+}
+
+/// What was kept. Every call may block on the disk; callers run it on the blocking pool under a deadline.
+pub trait Archive: Send + Sync + fmt::Debug {
+    /// Life and last number of the alarm stream; 0 for an empty journal.
+    fn head(&self) -> Result<Cursor, ReadError>;
+
+    /// Alarms by filter, newest first.
+    fn alarms(&self, filter: &AlarmFilter) -> Result<Vec<AlarmRecord>, ReadError>;
+
+    /// One alarm as it stands now with every journal row about it, oldest first.
+    fn alarm(&self, id: &str) -> Result<Option<(AlarmRecord, Vec<JournalRow>)>, ReadError>;
+
+    /// Journal rows of the alarm stream with `seq > after`, in order, at most `max`.
+    fn alarm_rows(&self, after: u64, max: usize) -> Result<Vec<JournalRow>, ReadError>;
+
+    /// The history of `device.point` between two wall times in at most `max` equal steps.
+    fn history(&self, key: &str, from: WallMs, to: WallMs, max: usize) -> Result<History, ReadError>;
+
+    /// How the disk does. Must return at once.
+    fn status(&self) -> StoreStatus;
+}
+
+/// A future of the desk.
+pub type DeskFuture<'a> = Pin<Box<dyn Future<Output = Result<Handled, Refusal>> + Send + 'a>>;
+
+/// Where people answer alarms. Both are idempotent; a deadline is the caller's.
+pub trait Desk: Send + Sync + fmt::Debug {
+    /// Answers an alarm.
+    fn acknowledge(&self, id: String, by: String, note: String) -> DeskFuture<'_>;
+
+    /// Resets a latched alarm whose condition is gone.
+    fn reset(&self, id: String, by: String, note: String) -> DeskFuture<'_>;
+}
+
+/// Why an answer was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// The desk says no; the person must do something else.
+    #[error(transparent)]
+    Desk(#[from] DeskError),
+    /// The desk cannot be reached or its journal does not sync; try again.
+    #[error("the alarm desk is not ready: {0}")]
+    Unavailable(String),
+}
+
+/// The upstreams.
+pub trait SyncView: Send + Sync + fmt::Debug {
+    /// Their state now. Must return at once.
+    fn upstreams(&self) -> Vec<UpstreamStatus>;
+}
+
+/// One upstream.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UpstreamStatus {
+    /// Its id.
+    pub id: String,
+    /// Where it leads, without credentials.
+    pub url: String,
+    /// The last attempt succeeded (or none was needed yet).
+    pub up: bool,
+    /// Since when `up` is as it is, wall time.
+    pub since_wall_ms: Option<i64>,
+    /// Last confirmed delivery, wall time.
+    pub last_ok_wall_ms: Option<i64>,
+    /// The last failure in words, kept until the next success.
+    pub last_error: Option<String>,
+    /// Next attempt, wall time, while it waits.
+    pub retry_wall_ms: Option<i64>,
+    /// Its streams, most urgent first.
+    pub streams: Vec<StreamStatus>,
+}
+
+/// One stream on its way to one upstream.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StreamStatus {
+    /// Which.
+    pub stream: Stream,
+    /// Rows (telemetry: readings) that are stored and not confirmed.
+    pub backlog: u64,
+    /// Age of the oldest of them.
+    pub oldest_age_ms: Option<i64>,
+    /// Confirmed since start.
+    pub sent: u64,
+    /// Confirmed per second over the last minute or so.
+    pub per_second: f64,
+    /// Refused for good by the far end since start.
+    pub rejected: u64,
+}
+
+/// How gatehouse itself does.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Health {
+    /// Everything ticks.
+    pub ok: bool,
+    /// Start of the process, boot clock.
+    pub started: BootMs,
+    /// Its parts by name (`writer`, `pipeline`, `line rs485_1`).
+    pub parts: Vec<HealthPart>,
+}
+
+/// One part.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HealthPart {
+    /// Name.
+    pub name: String,
+    /// It ticks.
+    pub ok: bool,
+    /// In words, for the log and for `/api/v1/health`.
+    pub note: String,
+}

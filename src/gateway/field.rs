@@ -1,0 +1,301 @@
+//! The lines of a site, built and spawned on the field runtime.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::clock::Clock;
+use crate::config::credential::Credentials;
+use crate::config::{Config, DeviceAddress};
+use crate::gateway::StartError;
+use crate::gateway::secrets::{bytes, login, tls_pem};
+use crate::gateway::tables::period;
+use crate::model::id::{DeviceIx, LineIx, PointIx};
+use crate::model::link::FieldEvent;
+use crate::model::live::Live;
+use crate::model::site::Site;
+use crate::profile::PointSource;
+use crate::southbound::modbus::{LineRequest, ModbusDevice, ModbusLine};
+use crate::southbound::mqtt::extract::MessagePoint;
+use crate::southbound::mqtt::route::Flood;
+use crate::southbound::mqtt::{
+    DeviceLogin, Login, MqttClientLine, MqttListenLine, RouteDevice, Router, TlsPem, Wiring,
+};
+use crate::southbound::{LineConfig, LinePath};
+use crate::supervise::watchdog::Watched;
+use crate::supervise::{Policy, Pulse, Stage};
+
+/// One-shot requests that may wait for a line.
+const REQUESTS_MAX: usize = 16;
+/// A device that publishes counts as offline after so many of its own periods without a word.
+const SILENT_PERIODS: u32 = 3;
+
+/// What the lines are wired to.
+#[derive(Debug, Clone)]
+pub struct Wires {
+    /// Names.
+    pub site: Arc<Site>,
+    /// Clocks.
+    pub clock: Arc<dyn Clock>,
+    /// Towards the pipeline.
+    pub out: mpsc::Sender<FieldEvent>,
+    /// The present.
+    pub live: Arc<Live>,
+}
+
+/// Ways to ask a Modbus line something, by line number.
+pub type Askers = BTreeMap<usize, mpsc::Sender<LineRequest>>;
+
+/// The lines, ready to run.
+#[derive(Debug)]
+pub struct Field {
+    lines: Vec<Ready>,
+    /// Where each line listens, for those that do.
+    pub listening: Vec<Option<SocketAddr>>,
+}
+
+#[derive(Debug)]
+enum Ready {
+    Modbus { line: LineIx, config: LineConfig, devices: Vec<ModbusDevice> },
+    Client { line: LineIx, config: LineConfig, devices: Vec<RouteDevice>, login: Option<Login>, ca: Option<Vec<u8>> },
+    Listen(Box<ListenParts>),
+}
+
+#[derive(Debug, Clone)]
+struct ListenParts {
+    line: LineIx,
+    config: LineConfig,
+    devices: Vec<RouteDevice>,
+    logins: Vec<DeviceLogin>,
+    tls: Option<TlsPem>,
+}
+
+impl Field {
+    /// Looks up everything the lines need; opens nothing yet.
+    pub fn prepare(
+        config: &Config,
+        site: &Site,
+        unsupported: &[(String, String)],
+        credentials: &Credentials,
+    ) -> Result<Self, StartError> {
+        let mut lines = Vec::new();
+        for (ix, line) in config.lines.iter().enumerate() {
+            let number = LineIx(u32::try_from(ix).unwrap_or(u32::MAX));
+            lines.push(match &line.path {
+                LinePath::Tcp { .. } | LinePath::Serial(_) | LinePath::RtuTcp { .. } | LinePath::RtuListen { .. } => {
+                    let devices = modbus_devices(config, site, ix, unsupported);
+                    Ready::Modbus { line: number, config: line.clone(), devices }
+                }
+                LinePath::Mqtt { credential, ca, .. } => Ready::Client {
+                    line: number,
+                    config: line.clone(),
+                    devices: route_devices(config, site, ix),
+                    login: credential.as_deref().map(|name| login(credentials, name)).transpose()?,
+                    ca: ca.as_deref().map(|name| bytes(credentials, name)).transpose()?,
+                },
+                LinePath::MqttListen { tls, .. } => Ready::Listen(Box::new(ListenParts {
+                    line: number,
+                    config: line.clone(),
+                    devices: route_devices(config, site, ix),
+                    logins: device_logins(config, ix, credentials)?,
+                    tls: tls.then(|| tls_pem(credentials, line.id.as_str())).transpose()?,
+                })),
+            });
+        }
+        let listening = vec![None; lines.len()];
+        Ok(Self { lines, listening })
+    }
+
+    /// Binds listeners and spawns every line into `stage`. Returns the pulses to watch and the askers.
+    pub async fn spawn(&mut self, stage: &mut Stage, wires: &Wires) -> Result<(Vec<Watched>, Askers), StartError> {
+        let mut askers = Askers::new();
+        let mut pulses = Vec::new();
+        for (ix, ready) in std::mem::take(&mut self.lines).into_iter().enumerate() {
+            let name = wires.site.lines.get(ix).map_or_else(String::new, |l| format!("line {}", l.id));
+            let pulse = match ready {
+                Ready::Modbus { line, config, devices } => {
+                    spawn_modbus(stage, name, wires, (line, config, devices), (ix, &mut askers))
+                }
+                Ready::Client { line, config, devices, login, ca } => {
+                    spawn_client(stage, name, wires, (line, config, devices), (login, ca))
+                }
+                Ready::Listen(parts) => {
+                    let (pulse, at) = spawn_listener(stage, name, wires, *parts).await?;
+                    if let Some(slot) = self.listening.get_mut(ix) {
+                        *slot = Some(at);
+                    }
+                    pulse
+                }
+            };
+            pulses.extend(pulse);
+        }
+        Ok((pulses, askers))
+    }
+}
+
+/// Longest stillness of a line's task: it turns at least every 10 s, and waits for the pipeline for less than this.
+const LINE_STILL_MAX: Duration = Duration::from_secs(60);
+
+fn watched(pulse: Arc<std::sync::atomic::AtomicU64>) -> Option<Watched> {
+    Some(Watched { name: "line", pulse: Pulse::of(pulse), limit: LINE_STILL_MAX })
+}
+
+fn spawn_modbus(
+    stage: &mut Stage,
+    name: String,
+    wires: &Wires,
+    (line, config, devices): (LineIx, LineConfig, Vec<ModbusDevice>),
+    (ix, askers): (usize, &mut Askers),
+) -> Option<Watched> {
+    let (ask, requests) = mpsc::channel(REQUESTS_MAX);
+    askers.insert(ix, ask);
+    let (wires, stop) = (wires.clone(), stage.token());
+    let make = move |requests| {
+        let Wires { clock, out, live, .. } = wires.clone();
+        ModbusLine::new(line, config.clone(), devices.clone(), clock, out, live, requests, stop.clone())
+    };
+    let first = make(requests);
+    let pulse = watched(first.heartbeat());
+    let mut next = Some(first);
+    stage.spawn(name, Policy::Restart, move || {
+        // After a failure the line is built anew; one-shot requests then find nobody and are answered as such.
+        let line = next.take().unwrap_or_else(|| make(mpsc::channel(1).1));
+        async move { line.run().await.map_err(|e| e.to_string()) }
+    });
+    pulse
+}
+
+fn spawn_client(
+    stage: &mut Stage,
+    name: String,
+    wires: &Wires,
+    (line, config, devices): (LineIx, LineConfig, Vec<RouteDevice>),
+    (login, ca): (Option<Login>, Option<Vec<u8>>),
+) -> Option<Watched> {
+    let (wires, stop) = (wires.clone(), stage.token());
+    stage.spawn(name, Policy::Restart, move || {
+        let router = Router::new(devices.clone(), Flood::Drop).map_err(|e| e.to_string());
+        let built = router.map(|router| {
+            let Wires { clock, out, live, .. } = wires.clone();
+            let wiring = Wiring { line, config: config.clone(), router, clock, out, live, stop: stop.clone() };
+            MqttClientLine::new(wiring, login.clone(), ca.clone())
+        });
+        async move {
+            built?.run().await;
+            Ok(())
+        }
+    });
+    None
+}
+
+async fn spawn_listener(
+    stage: &mut Stage,
+    name: String,
+    wires: &Wires,
+    parts: ListenParts,
+) -> Result<(Option<Watched>, SocketAddr), StartError> {
+    let (wires, stop) = (wires.clone(), stage.token());
+    let make = move || {
+        let router = Router::new(parts.devices.clone(), Flood::Delay).map_err(|e| e.to_string())?;
+        let Wires { clock, out, live, .. } = wires.clone();
+        let ListenParts { line, config, .. } = parts.clone();
+        let wiring = Wiring { line, config, router, clock, out, live, stop: stop.clone() };
+        MqttListenLine::new(wiring, parts.logins.clone(), parts.tls.clone()).map_err(|e| e.to_string())
+    };
+    let failed = |why: String| StartError::Listen { line: name.clone(), why };
+    let mut first = make().map_err(failed)?;
+    let at = first.bind().await.map_err(|e| failed(e.to_string()))?;
+    let pulse = watched(first.heartbeat());
+    let mut next = Some(first);
+    stage.spawn(name, Policy::Restart, move || {
+        let bound = next.take();
+        let anew = if bound.is_none() { Some(make()) } else { None };
+        async move {
+            let line = match (bound, anew) {
+                (Some(line), _) => line,
+                (None, Some(line)) => {
+                    let mut line = line?;
+                    line.bind().await.map_err(|e| e.to_string())?;
+                    line
+                }
+                (None, None) => return Ok(()),
+            };
+            line.run().await;
+            Ok(())
+        }
+    });
+    Ok((pulse, at))
+}
+
+fn modbus_devices(config: &Config, site: &Site, line: usize, unsupported: &[(String, String)]) -> Vec<ModbusDevice> {
+    let every = config.lines.get(line).map_or(Duration::from_secs(1), |l| l.every);
+    let mut devices = Vec::new();
+    for ((ix, device), info) in (0u32..).zip(&config.devices).zip(&site.devices).filter(|((_, d), _)| d.line == line) {
+        let DeviceAddress::Unit(unit) = device.address else { continue };
+        let specs = || info.points().zip(&device.profile.points);
+        devices.push(ModbusDevice {
+            device: DeviceIx(ix),
+            unit,
+            limits: device.profile.modbus.clone(),
+            points: specs()
+                .filter_map(|(point, spec)| match &spec.source {
+                    PointSource::Register(register) => Some((point, register.clone(), period(spec, every))),
+                    _ => None,
+                })
+                .collect(),
+            unsupported: specs()
+                .filter(|(_, spec)| unsupported.iter().any(|(d, p)| d == device.id.as_str() && p == spec.id.as_str()))
+                .map(|(point, _): (PointIx, _)| point)
+                .collect(),
+        });
+    }
+    devices
+}
+
+fn route_devices(config: &Config, site: &Site, line: usize) -> Vec<RouteDevice> {
+    let mut devices = Vec::new();
+    for ((ix, device), info) in (0u32..).zip(&config.devices).zip(&site.devices).filter(|((_, d), _)| d.line == line) {
+        let (DeviceAddress::Topic(topic), Some(mapping)) = (&device.address, &device.profile.mqtt) else { continue };
+        let longest = device.profile.points.iter().filter_map(|p| p.every).max();
+        devices.push(RouteDevice {
+            device: DeviceIx(ix),
+            topic: topic.clone(),
+            mapping: mapping.clone(),
+            points: info
+                .points()
+                .zip(&device.profile.points)
+                .filter_map(|(point, spec)| match &spec.source {
+                    PointSource::Message { pointer, topic, words } => Some(MessagePoint {
+                        point,
+                        pointer: pointer.clone(),
+                        topic: *topic,
+                        words: words.clone(),
+                        kind: spec.kind,
+                    }),
+                    _ => None,
+                })
+                .collect(),
+            silence: longest.map(|every| every * SILENT_PERIODS),
+        });
+    }
+    devices
+}
+
+fn device_logins(config: &Config, line: usize, credentials: &Credentials) -> Result<Vec<DeviceLogin>, StartError> {
+    let mut logins: BTreeMap<String, DeviceLogin> = BTreeMap::new();
+    for (ix, device) in (0u32..).zip(&config.devices).filter(|(_, d)| d.line == line) {
+        let (Some(name), DeviceAddress::Topic(topic)) = (&device.credential, &device.address) else { continue };
+        if !logins.contains_key(name) {
+            let login = login(credentials, name)?;
+            logins.insert(name.clone(), DeviceLogin { devices: Vec::new(), login, topics: Vec::new() });
+        }
+        if let Some(entry) = logins.get_mut(name) {
+            entry.devices.push(DeviceIx(ix));
+            entry.topics.push(topic.clone());
+        }
+    }
+    Ok(logins.into_values().collect())
+}

@@ -1,0 +1,38 @@
+//! Benchmarks of the whole program against a limit measured in the same run. `tests/bench/run` builds and starts them.
+//!
+//! Nothing here judges by time alone: every figure stands beside what a bare loop, or plain inserts, cost on the same
+//! machine in the same minute. Roles: `farm` (devices), `loop` (a bare tokio-modbus client that drops what it reads),
+//! `whole` (the comparison).
+
+mod bare;
+mod farm;
+mod proc;
+mod whole;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let mut args = std::env::args().skip(1);
+    let role = args.next().unwrap_or_else(|| "whole".to_owned());
+    let rest: Vec<String> = args.collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let done = match role.as_str() {
+        "farm" => runtime.block_on(farm::run(&rest)),
+        "loop" => runtime.block_on(bare::run(&rest)),
+        "whole" => runtime.block_on(whole::run(&rest)),
+        other => Err(format!("`{other}` is not a role; use farm, loop or whole")),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("bench: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Value of `--name` among the arguments.
+pub(crate) fn option<T: std::str::FromStr>(args: &[String], name: &str, usual: T) -> T {
+    let at = args.iter().position(|a| a == name);
+    at.and_then(|at| args.get(at + 1)).and_then(|text| text.parse().ok()).unwrap_or(usual)
+}

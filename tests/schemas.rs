@@ -1,0 +1,146 @@
+//! The published schemas accept what gatehouse sends and refuse what it must never send.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+use std::path::Path;
+use std::sync::Arc;
+
+use gatehouse::model::journal::{Epoch, Gap, GapReason, Stream};
+use gatehouse::model::quality::{ALL, Quality};
+use gatehouse::model::reading::Value;
+use gatehouse::model::site::Site;
+use gatehouse::model::stored::{Columns, JournalRow, TelemetryBatch};
+use gatehouse::model::time::{Anchor, BootMs, Trust, WallMs};
+use gatehouse::northbound::telemetry::TelemetryEncoder;
+use gatehouse::northbound::{Identity, events};
+use serde_json::{Value as Json, json};
+
+fn schema(name: &str) -> jsonschema::Validator {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/schemas").join(name);
+    let text = std::fs::read_to_string(path).expect("the schema file is there");
+    let schema: Json = serde_json::from_str(&text).expect("a schema is JSON");
+    jsonschema::draft7::new(&schema).expect("a schema of draft 7")
+}
+
+#[track_caller]
+fn accepts(schema: &jsonschema::Validator, body: &Json) {
+    let faults: Vec<String> = schema.iter_errors(body).map(|e| format!("{} at {}", e, e.instance_path())).collect();
+    assert!(faults.is_empty(), "{faults:#?}\n{body}");
+}
+
+fn identity() -> Identity {
+    Identity { gateway_id: "00ff".to_owned(), site_id: "sunshine_3".to_owned() }
+}
+
+/// A body with a reading of every quality, a text, and a device's own time.
+fn telemetry() -> Json {
+    let keys: Arc<[Arc<str>]> = vec!["pump_1.pressure".into(), "lift_1.serial".into()].into();
+    let mut columns = Columns::default();
+    let mut push = |point, quality, value| {
+        columns.point.push(point);
+        columns.at.push(BootMs(i64::try_from(columns.at.len()).unwrap()));
+        columns.quality.push(quality);
+        columns.value.push(value);
+        columns.source_ms.push((columns.source_ms.len() % 2 == 0).then_some(1_793_491_200_000));
+    };
+    for quality in ALL {
+        push(0, quality, if quality.is_bad() { Value::None } else { Value::Number(0.5) });
+    }
+    push(1, Quality::Good, Value::Text("A1".into()));
+    let batch = TelemetryBatch {
+        epoch: Epoch(1),
+        seq_first: 1,
+        count: u32::try_from(columns.point.len()).unwrap(),
+        boot: 1,
+        anchor: Anchor { boot: BootMs(0), wall: WallMs(0), trust: Trust::Unset },
+        keys,
+        columns,
+    };
+    let mut encoder = TelemetryEncoder::new(&identity(), Arc::new(Site::default()));
+    serde_json::from_slice(encoder.encode(&batch, 0, usize::MAX)).unwrap()
+}
+
+fn row(stream: Stream, body: &Json) -> Json {
+    let row = JournalRow {
+        stream,
+        epoch: Epoch(1),
+        seq: 9,
+        boot: 2,
+        at: BootMs(5),
+        wall_ms: 1_793_491_200_000,
+        body: body.to_string(),
+    };
+    serde_json::from_slice(&events::encode_rows(&identity(), &[row])).unwrap()
+}
+
+fn alarm() -> Json {
+    let words = json!({"zh": "烟雾报警", "en": "Smoke"});
+    row(
+        Stream::Alarm,
+        &json!({
+            "change": "raised", "at": 5, "wall_ms": 1, "by": null, "note": null,
+            "alarm": {
+                "id": "smoke_1.smoke@1-5", "key": "smoke_1.smoke", "device": "smoke_1", "device_name": "烟感", "at": "3号楼",
+                "level": "life", "state": "unacknowledged", "condition": true, "latched": true, "boot": 1, "raised_at": 5,
+                "text": {"title": words, "cause": words, "harm": words, "action": [words]},
+                "trigger": null, "snapshot": [], "children": 0
+            }
+        }),
+    )
+}
+
+#[test]
+fn what_is_sent_is_accepted() {
+    accepts(&schema("telemetry-1.schema.json"), &telemetry());
+    let events_schema = schema("events-1.schema.json");
+    accepts(&events_schema, &alarm());
+    for stream in [Stream::Command, Stream::Audit, Stream::Event] {
+        let note = json!({"stream": stream.word(), "kind": "link_down", "subject": "", "facts": {"reason": "x"}});
+        accepts(&events_schema, &row(stream, &note));
+        accepts(&events_schema, &row(stream, &json!("unreadable")));
+    }
+    for reason in [GapReason::Evicted, GapReason::Corrupt, GapReason::PowerLoss, GapReason::Rejected] {
+        let gap = Gap { stream: Stream::Telemetry, epoch: Epoch(1), from: 3, to: 8, reason };
+        accepts(&events_schema, &serde_json::from_slice(&events::encode_gap(&identity(), &gap)).unwrap());
+    }
+    let reply = json!({"accepted_through": {"stream": "alarm", "epoch": "0000000000000001", "seq": 0}});
+    accepts(&schema("reply-1.schema.json"), &reply);
+}
+
+#[test]
+fn what_must_never_be_sent_is_refused() {
+    let telemetry_schema = schema("telemetry-1.schema.json");
+    let events_schema = schema("events-1.schema.json");
+    let refuses = |schema: &jsonschema::Validator, body: Json, pointer: &str, value: Json| {
+        let mut body = body;
+        *body.pointer_mut(pointer).unwrap_or_else(|| panic!("no {pointer}")) = value;
+        assert!(!schema.is_valid(&body), "{pointer} was let through: {body}");
+    };
+    for (pointer, value) in [
+        ("/schema", json!("gatehouse.telemetry/2")),
+        ("/seq", json!(0)),
+        ("/epoch", json!("xyz")),
+        ("/series", json!([])),
+        ("/series/0/type", json!("switch")),
+        ("/series/0/samples/0/1", json!("0.5")),
+        ("/series/0/samples/0/1", Json::Null),
+        ("/series/0/samples/0/2", json!("bad_timeout")),
+        ("/series/0/samples/4/1", json!(3.0)),
+        ("/series/0/samples/4/2", json!("bad_weather")),
+        ("/series/1/samples/0/1", json!(5)),
+        ("/clock/trust", json!("maybe")),
+    ] {
+        refuses(&telemetry_schema, telemetry(), pointer, value);
+    }
+    for (pointer, value) in [
+        ("/0/specversion", json!("0.3")),
+        ("/0/id", json!("alarm:9")),
+        ("/0/source", json!("gateway")),
+        ("/0/type", json!("gatehouse.alarm.exploded")),
+        ("/0/data/alarm/level", json!("bad")),
+        ("/0/data/alarm/text", json!({})),
+        ("", json!([])),
+    ] {
+        refuses(&events_schema, alarm(), pointer, value);
+    }
+}

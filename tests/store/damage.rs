@@ -1,0 +1,138 @@
+//! Damaged, missing, newer files: the store starts, loses only what was damaged, and says what.
+
+use super::*;
+
+async fn filled(dir: &Path) {
+    let store = start(dir);
+    for n in 0..10 {
+        store.handle.append((0..20).map(|p| reading(p, n * 1_000, n as f64)).collect(), vec![]).await;
+        store.handle.flush().await.unwrap();
+    }
+    store.handle.alarm(alarm_event(1, AlarmChange::Raised, AlarmState::Unacknowledged)).await.unwrap();
+    store.handle.close().await;
+}
+
+#[tokio::test]
+async fn a_ruined_state_db_costs_neither_readings_nor_the_start() {
+    for ruin in [vec![0u8; 4096], Vec::new(), b"SQLite format 3 is what I am not".repeat(50)] {
+        let dir = tempfile::tempdir().unwrap();
+        filled(dir.path()).await;
+        std::fs::write(dir.path().join("state.db"), &ruin).unwrap();
+        let store = start(dir.path());
+        assert_eq!(store.opened.quarantined.len(), 1, "{} bytes", ruin.len());
+        assert_eq!(all(&store).len(), 200);
+        assert_eq!(store.boot, 2, "boot numbers go on from the outbox");
+        store.handle.append(vec![reading(0, 1, 1.0)], vec![]).await;
+        store.handle.flush().await.unwrap();
+        assert_eq!(store.reader.heads().telemetry, 201);
+        store.handle.alarm(alarm_event(2, AlarmChange::Raised, AlarmState::Unacknowledged)).await.unwrap();
+        store.handle.close().await;
+        assert!(start(dir.path()).opened.clean_shutdown);
+    }
+}
+
+#[tokio::test]
+async fn a_ruined_segment_is_one_declared_hole() {
+    let dir = tempfile::tempdir().unwrap();
+    filled(dir.path()).await;
+    std::fs::write(dir.path().join("log/00000001.db"), [7u8; 5000]).unwrap();
+    let store = start(dir.path());
+    assert_eq!(store.opened.quarantined.len(), 1);
+    let gap = &store.opened.gaps[0];
+    assert_eq!((gap.from, gap.to, gap.reason), (1, 200, GapReason::Corrupt));
+    store.handle.append(vec![reading(0, 1, 1.0)], vec![]).await;
+    store.handle.flush().await.unwrap();
+    assert_eq!(all(&store).iter().map(|r| r.0).collect::<Vec<_>>(), vec![201]);
+    assert_eq!(store.reader.gaps_after(Stream::Telemetry, 0).unwrap(), vec![gap.clone()]);
+    store.handle.close().await;
+}
+
+#[tokio::test]
+async fn a_lost_tail_is_declared_and_its_numbers_are_not_given_again() {
+    let dir = tempfile::tempdir().unwrap();
+    filled(dir.path()).await;
+    let kept = std::fs::read(dir.path().join("log/00000001.db")).unwrap();
+    let store = start(dir.path());
+    store.handle.append((0..20).map(|p| reading(p, 1, 5.0)).collect(), vec![]).await;
+    store.handle.close().await;
+    // The card had never written the last rows.
+    std::fs::write(dir.path().join("log/00000001.db"), kept).unwrap();
+    let store = start(dir.path());
+    let gap = &store.opened.gaps[0];
+    assert_eq!((gap.from, gap.reason), (201, GapReason::PowerLoss));
+    assert!(gap.to >= 220);
+    store.handle.append(vec![reading(0, 1, 1.0)], vec![]).await;
+    store.handle.flush().await.unwrap();
+    assert_eq!(store.reader.heads().telemetry, gap.to + 1);
+    store.handle.close().await;
+}
+
+#[tokio::test]
+async fn a_newer_state_db_is_kept_and_not_written() {
+    let dir = tempfile::tempdir().unwrap();
+    filled(dir.path()).await;
+    let path = dir.path().join("state.db");
+    let conn = rusqlite::Connection::open(&path).unwrap();
+    conn.pragma_update(None, "user_version", 99).unwrap();
+    conn.close().unwrap();
+    let before = std::fs::read(&path).unwrap();
+    let store = start(dir.path());
+    assert!(store.opened.open_alarms.is_empty());
+    store.handle.close().await;
+    assert_eq!(std::fs::read(dir.path().join("state.v99.db")).unwrap(), before);
+}
+
+#[tokio::test]
+async fn quarantine_stays_bounded() {
+    let dir = tempfile::tempdir().unwrap();
+    for _ in 0..6 {
+        filled(dir.path()).await;
+        std::fs::write(dir.path().join("state.db"), [1u8; 200]).unwrap();
+    }
+    start(dir.path()).handle.close().await;
+    assert!(std::fs::read_dir(dir.path().join("quarantine")).unwrap().count() <= 3);
+}
+
+/// Single flipped bits anywhere in a segment: never a wrong value, never a panic, never a refused start.
+#[tokio::test]
+async fn flipped_bits_never_give_a_wrong_value() {
+    let dir = tempfile::tempdir().unwrap();
+    filled(dir.path()).await;
+    let path = dir.path().join("log/00000001.db");
+    let good = std::fs::read(&path).unwrap();
+    let truth = {
+        let store = start(dir.path());
+        let truth = all(&store);
+        store.handle.close().await;
+        truth
+    };
+    let rounds = if std::env::var_os("GATEHOUSE_LONG").is_some() { 500 } else { 60 };
+    for round in 0..rounds {
+        let mut bytes = good.clone();
+        let at = fastrand::usize(0..bytes.len());
+        bytes[at] ^= 1 << fastrand::u8(0..8);
+        std::fs::write(&path, &bytes).unwrap();
+        let store = start(dir.path());
+        let (mut seq, mut tries) = (0, 0);
+        while tries < 50 {
+            match store.reader.telemetry_after(seq) {
+                Ok(None) => break,
+                Ok(Some(batch)) => {
+                    for r in batch.readings() {
+                        let (_, key, value) = &truth[usize::try_from(r.seq).unwrap() - 1];
+                        assert_eq!((r.value, &**r.key), (value, key.as_str()), "round {round}, byte {at}");
+                    }
+                    seq = batch.seq_last();
+                }
+                Err(_) => tries += 1,
+            }
+        }
+        store.handle.close().await;
+        for file in std::fs::read_dir(dir.path().join("log")).unwrap().flatten() {
+            std::fs::remove_file(file.path()).unwrap();
+        }
+        for file in ["state.db", "state.bak"] {
+            drop(std::fs::remove_file(dir.path().join(file)));
+        }
+    }
+}
