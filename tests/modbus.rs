@@ -1,5 +1,7 @@
 //! The Modbus part against a fake device that speaks the real protocol and sins by script, over real sockets.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 #[path = "support/modsim.rs"]
 mod modsim;
 
@@ -18,7 +20,7 @@ use gatehouse::model::time::BootMs;
 use gatehouse::profile::{Area, ModbusLimits, Order, Register, WireType};
 use gatehouse::southbound::modbus::pdu::Exception;
 use gatehouse::southbound::modbus::{Action, AskError, LineRequest, ModbusDevice, ModbusLine, read_once};
-use gatehouse::southbound::{LineConfig, LinePath};
+use gatehouse::southbound::{LineConfig, LinePath, Parity, SerialConfig};
 use modsim::{Device, Sins, value};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -368,5 +370,86 @@ async fn counters_are_published() {
             break;
         }
     }
+    rig.end().await;
+}
+
+/// The device of an independent library.
+#[derive(Clone)]
+struct Library;
+
+impl tokio_modbus::server::Service for Library {
+    type Request = tokio_modbus::SlaveRequest<'static>;
+    type Response = tokio_modbus::Response;
+    type Exception = tokio_modbus::ExceptionCode;
+    type Future = std::future::Ready<Result<Self::Response, Self::Exception>>;
+
+    fn call(&self, request: Self::Request) -> Self::Future {
+        use tokio_modbus::{ExceptionCode, Request, Response};
+        let unit = request.slave;
+        let words =
+            |function, address: u16, count| (address..address + count).map(|a| value(unit, function, a)).collect();
+        let bits = |function, address: u16, count: u16| {
+            (address..address + count).map(|a| value(unit, function, a) & 1 == 1).collect()
+        };
+        std::future::ready(match request.request {
+            Request::ReadCoils(address, count) => Ok(Response::ReadCoils(bits(1, address, count))),
+            Request::ReadDiscreteInputs(address, count) => Ok(Response::ReadDiscreteInputs(bits(2, address, count))),
+            Request::ReadHoldingRegisters(address, count) => {
+                Ok(Response::ReadHoldingRegisters(words(3, address, count)))
+            }
+            Request::ReadInputRegisters(address, count) => Ok(Response::ReadInputRegisters(words(4, address, count))),
+            Request::WriteMultipleRegisters(address, values) => {
+                Ok(Response::WriteMultipleRegisters(address, u16::try_from(values.len()).unwrap()))
+            }
+            Request::WriteSingleRegister(address, word) => Ok(Response::WriteSingleRegister(address, word)),
+            Request::WriteSingleCoil(address, on) => Ok(Response::WriteSingleCoil(address, on)),
+            _ => Err(ExceptionCode::IllegalFunction),
+        })
+    }
+}
+
+/// Reads all areas and writes, and compares.
+async fn agrees(rig: &mut Rig) {
+    rig.link(LINE, LinkState::Up).await;
+    for (area, function, count) in
+        [(Area::Coil, 1, 19), (Area::Discrete, 2, 2000), (Area::Holding, 3, 125), (Area::Input, 4, 1)]
+    {
+        let read = rig.ask(7, Action::Read { area, address: 10, count }).await.unwrap();
+        let bit = |v: u16| if function < 3 { v & 1 } else { v };
+        let want: Vec<u16> = (10..10 + count).map(|a| bit(value(7, function, a))).collect();
+        assert_eq!(read, want, "{area:?}");
+    }
+    assert_eq!(rig.ask(7, Action::WriteRegisters { address: 3, values: vec![1; 123] }).await, Ok(vec![]));
+    assert_eq!(rig.ask(7, Action::WriteRegister { address: 3, value: 500 }).await, Ok(vec![]));
+    assert_eq!(rig.ask(7, Action::WriteCoil { address: 3, on: false }).await, Ok(vec![]));
+}
+
+#[tokio::test]
+async fn agrees_with_another_library_over_tcp() {
+    let listener = tokio::net::TcpListener::bind(FREE).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        let server = tokio_modbus::server::tcp::Server::new(listener);
+        let connected = |stream, _| async move { Ok(Some((Library, stream))) };
+        server.serve(&connected, |_| {}).await.unwrap();
+    });
+    let mut rig = Rig::start(tcp(address), ms(1000), vec![device(0, 7, ms(50))]);
+    agrees(&mut rig).await;
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn agrees_with_another_library_over_a_serial_port() {
+    let (near, far) = tokio_serial::SerialStream::pair().unwrap();
+    let port = tokio_serial::SerialPort::name(&far).unwrap();
+    drop(far);
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        let _ended = tokio_modbus::server::rtu::Server::new(near).serve_forever(Library).await.is_err();
+    });
+    let serial = SerialConfig { port, baud: 115_200, data_bits: 8, parity: Parity::Even, stop_bits: 1, rs485: true };
+    let mut rig = Rig::start(LinePath::Serial(serial), ms(1000), vec![device(0, 7, ms(50))]);
+    agrees(&mut rig).await;
     rig.end().await;
 }

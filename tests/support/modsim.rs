@@ -16,34 +16,34 @@ use tokio::task::JoinSet;
 
 /// What the device does wrong. Probabilities are per request.
 #[derive(Debug, Clone, Default)]
-pub struct Sins {
+pub(crate) struct Sins {
     /// Answers after `late_by`.
-    pub late: f64,
+    pub(crate) late: f64,
     /// How late.
-    pub late_by: Duration,
+    pub(crate) late_by: Duration,
     /// Answers as another unit, instead of or before the right answer.
-    pub foreign: f64,
+    pub(crate) foreign: f64,
     /// Damages the answer, or adds bytes before or behind it.
-    pub noise: f64,
+    pub(crate) noise: f64,
     /// Sends half of the answer and then nothing.
-    pub half: f64,
+    pub(crate) half: f64,
     /// Sends every byte alone.
-    pub drip: bool,
+    pub(crate) drip: bool,
     /// These units never answer.
-    pub dead: BTreeSet<u8>,
+    pub(crate) dead: BTreeSet<u8>,
     /// These addresses do not exist: exception 2.
-    pub lacks: BTreeSet<u16>,
+    pub(crate) lacks: BTreeSet<u16>,
     /// This many requests are answered with exception 6 (busy).
-    pub busy: u32,
+    pub(crate) busy: u32,
     /// Takes a connection only while no other is open.
-    pub single: bool,
+    pub(crate) single: bool,
     /// Closes every connection after so many answers.
-    pub hang_up_after: Option<u32>,
+    pub(crate) hang_up_after: Option<u32>,
 }
 
 /// What is shared between the test and the connections.
 #[derive(Debug)]
-pub struct Device {
+pub(crate) struct Device {
     rtu: bool,
     sins: Mutex<Sins>,
     random: Mutex<fastrand::Rng>,
@@ -54,7 +54,7 @@ pub struct Device {
 }
 
 /// The value at an address, as every answer of the right unit must have it.
-pub fn value(unit: u8, function: u8, address: u16) -> u16 {
+pub(crate) fn value(unit: u8, function: u8, address: u16) -> u16 {
     let seed = u32::from(unit) << 24 | u32::from(function) << 16 | u32::from(address);
     let mixed = (seed ^ 0x9E37_79B9).wrapping_mul(0x85EB_CA6B);
     u16::try_from((mixed ^ mixed >> 13) >> 16).unwrap() ^ address
@@ -62,7 +62,7 @@ pub fn value(unit: u8, function: u8, address: u16) -> u16 {
 
 impl Device {
     /// A device that speaks RTU frames or Modbus TCP.
-    pub fn new(rtu: bool, sins: Sins) -> Arc<Self> {
+    pub(crate) fn new(rtu: bool, sins: Sins) -> Arc<Self> {
         Arc::new(Self {
             rtu,
             sins: Mutex::new(sins),
@@ -75,27 +75,27 @@ impl Device {
     }
 
     /// Changes its ways.
-    pub fn sin(&self, change: impl FnOnce(&mut Sins)) {
+    pub(crate) fn sin(&self, change: impl FnOnce(&mut Sins)) {
         change(&mut self.sins.lock().unwrap());
     }
 
     /// Requests heard.
-    pub fn requests(&self) -> u32 {
+    pub(crate) fn requests(&self) -> u32 {
         self.requests.load(Ordering::SeqCst)
     }
 
     /// Connections taken.
-    pub fn accepted(&self) -> u32 {
+    pub(crate) fn accepted(&self) -> u32 {
         self.accepted.load(Ordering::SeqCst)
     }
 
     /// Whether the answer to this request was sent after a newer request had come: it must never become a value.
-    pub fn is_stale(&self, request: u32) -> bool {
+    pub(crate) fn is_stale(&self, request: u32) -> bool {
         self.stale.lock().unwrap().contains(&request)
     }
 
     /// Listens on `bind` until the set of tasks is dropped.
-    pub async fn listen(self: &Arc<Self>, tasks: &mut JoinSet<()>, bind: &str) -> SocketAddr {
+    pub(crate) async fn listen(self: &Arc<Self>, tasks: &mut JoinSet<()>, bind: &str) -> SocketAddr {
         let listener = TcpListener::bind(bind).await.unwrap();
         let address = listener.local_addr().unwrap();
         let device = Arc::clone(self);
@@ -118,7 +118,7 @@ impl Device {
     }
 
     /// Dials in, as a modem does, with its registration text.
-    pub async fn dial(self: &Arc<Self>, tasks: &mut JoinSet<()>, to: SocketAddr, hello: &str) {
+    pub(crate) async fn dial(self: &Arc<Self>, tasks: &mut JoinSet<()>, to: SocketAddr, hello: &str) {
         let mut stream = TcpStream::connect(to).await.unwrap();
         stream.write_all(hello.as_bytes()).await.unwrap();
         let device = Arc::clone(self);
@@ -128,7 +128,10 @@ impl Device {
     }
 
     /// Answers on a byte stream until it ends.
-    pub async fn serve(self: &Arc<Self>, stream: impl AsyncRead + AsyncWrite + Send + 'static) -> io::Result<()> {
+    pub(crate) async fn serve(
+        self: &Arc<Self>,
+        stream: impl AsyncRead + AsyncWrite + Send + 'static,
+    ) -> io::Result<()> {
         self.accepted.fetch_add(1, Ordering::SeqCst);
         let (mut from, to) = tokio::io::split(stream);
         let to = Arc::new(tokio::sync::Mutex::new(to));

@@ -65,7 +65,7 @@ pub struct Rejects {
 }
 
 impl Rejects {
-    fn enter(&mut self, reason: Reason) {
+    pub(crate) fn enter(&mut self, reason: Reason) {
         self.count += 1;
         if let Reason::Late { unit } | Reason::Foreign { unit } = reason {
             self.units[usize::from(unit >> 6)] |= 1 << (unit & 63);

@@ -64,6 +64,8 @@ pub struct UnitHealth {
     probe_at: BootMs,
     probes: u32,
     slow: bool,
+    /// Has had its probe for being slow.
+    patient: bool,
     /// Has answered since it was last in quarantine.
     known: bool,
     /// Spreads the probes of look-alike units.
@@ -77,7 +79,8 @@ impl UnitHealth {
         let period_ms = period_ms.clamp(100, PAUSE_MS_MAX);
         let (health, timeouts, probes) = (Health::Fresh, 0, 0);
         let (pause_ms, probe_at) = (period_ms, BootMs(0));
-        Self { health, timeouts, period_ms, pause_ms, probe_at, probes, slow: false, known: false, salt }
+        let (slow, patient, known) = (false, false, false);
+        Self { health, timeouts, period_ms, pause_ms, probe_at, probes, slow, patient, known, salt }
     }
 
     /// How it is.
@@ -102,13 +105,14 @@ impl UnitHealth {
     /// once: most likely one packet was lost.
     #[must_use]
     pub fn force_at(&self) -> BootMs {
-        if self.timeouts == 1 && self.known { self.probe_at } else { self.probe_at.plus(self.pause_ms) }
+        let at_once = self.is_urgent() || self.timeouts == 1 && self.known;
+        if at_once { self.probe_at } else { self.probe_at.plus(self.pause_ms) }
     }
 
     /// Its probes are paid from the line's budget for silent units.
     #[must_use]
     pub fn on_budget(&self) -> bool {
-        self.health == Health::Quarantined
+        self.health == Health::Quarantined && !self.is_urgent()
     }
 
     /// Number of probes sent; picks the shape of the next one.
@@ -132,6 +136,7 @@ impl UnitHealth {
         self.timeouts = 0;
         self.pause_ms = self.period_ms;
         self.slow = false;
+        self.patient = false;
         self.known = true;
         self.probes = 0;
         match was {
@@ -145,6 +150,7 @@ impl UnitHealth {
     pub fn silent(&mut self, now: BootMs, probe: bool) -> Turn {
         if probe {
             self.probes = self.probes.saturating_add(1);
+            self.patient |= self.slow;
             self.slow = false;
         }
         self.timeouts = self.timeouts.saturating_add(1);
@@ -168,10 +174,18 @@ impl UnitHealth {
         }
     }
 
-    /// A late answer of this unit came by: it lives, and needs more time. Probed at once.
+    /// A late answer of this unit came by: it lives, and needs more time. Probed at once, but only once: a unit that is
+    /// always later than the time-out would fill the line with patient probes.
     pub fn seen_late(&mut self, now: BootMs) {
         self.slow = true;
-        self.probe_at = self.probe_at.min(now);
+        if !self.patient {
+            self.probe_at = self.probe_at.min(now);
+        }
+    }
+
+    /// A patient probe is owed.
+    fn is_urgent(&self) -> bool {
+        self.slow && !self.patient
     }
 
     /// The line came back: probe it now, the pause starts anew.

@@ -24,15 +24,12 @@ impl Poller {
         let old = std::mem::take(&mut self.units[at].keys);
         for key in old {
             let stays = self.polls[key.ix()].as_ref().filter(|p| !p.lacking);
-            match stays.and_then(|p| wanted.iter().position(|w| *w == p.request)) {
-                Some(i) => {
-                    wanted.swap_remove(i);
-                    self.units[at].keys.push(key);
-                }
-                None => {
-                    self.polls[key.ix()] = None;
-                    self.schedule.remove(key);
-                }
+            if let Some(i) = stays.and_then(|p| wanted.iter().position(|w| *w == p.request)) {
+                wanted.swap_remove(i);
+                self.units[at].keys.push(key);
+            } else {
+                self.polls[key.ix()] = None;
+                self.schedule.remove(key);
             }
         }
         // By address again, so that the plan does not depend on what was there before.
@@ -97,9 +94,9 @@ impl Poller {
         let holes = self.polls[key.ix()].as_ref().is_some_and(|p| has_holes(&p.request));
         let unit = &mut self.units[at];
         if holes {
-            unit.holes.extend(cuts)
+            unit.holes.extend(cuts);
         } else {
-            unit.halves.extend(cuts)
+            unit.halves.extend(cuts);
         }
         self.replan(at, now);
     }
