@@ -1,10 +1,12 @@
 //! The disk: `log/` (outbox of readings), `history/` (trends), `state.db` (journal). One writer thread.
 
+mod block;
 mod codec;
 mod columns;
 mod files;
 pub mod handle;
 mod historian;
+mod history;
 mod log;
 mod open;
 mod pending;

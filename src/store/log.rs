@@ -26,6 +26,8 @@ pub(crate) struct Log {
     active: Option<Segment>,
     active_bytes: u64,
     encoder: Encoder,
+    /// Full segments that a reader had open when they were to be sealed.
+    left_over: Vec<u64>,
     pub(crate) segments: Vec<SegmentInfo>,
 }
 
@@ -95,6 +97,7 @@ impl Log {
             active: None,
             active_bytes: 0,
             encoder: Encoder::default(),
+            left_over: Vec::new(),
             segments,
         };
         log.survey_tail(&mut survey, &mut newest_lost, boot);
@@ -197,19 +200,31 @@ impl Log {
         self.active.is_some() && self.active_bytes >= SEGMENT_BYTES_MAX
     }
 
-    /// Seals the active segment; the next commit makes a new one.
-    pub(crate) fn roll(&mut self) -> rusqlite::Result<()> {
-        if let Some(active) = self.active.take() {
-            let path = active.path.clone();
-            active.seal()?;
-            // Rights are a help against accidents, not a condition.
-            drop(files::protect(&path));
-            if let Some(info) = self.segments.last_mut() {
-                info.sealed = true;
-                info.bytes = files::bytes_of(&path);
-            }
+    /// Closes the active segment and seals it, now or when no reader has it open; the next commit makes a new one.
+    pub(crate) fn roll(&mut self) {
+        let Some(active) = self.active.take() else { return };
+        if let Some(info) = self.segments.last_mut() {
+            info.sealed = true;
         }
-        Ok(())
+        let (no, path) = (active.no, active.path.clone());
+        match active.seal() {
+            // Rights are a help against accidents, not a condition.
+            Ok(()) => drop(files::protect(&path)),
+            Err(_) => self.left_over.push(no),
+        }
+    }
+
+    /// Tries again to seal what could not be.
+    pub(crate) fn seal_left_over(&mut self) {
+        let dir = self.dir.clone();
+        self.left_over.retain(|no| {
+            let path = files::segment_path(&dir, *no);
+            let sealed = segment::seal_left_over(&path).is_ok();
+            if sealed {
+                drop(files::protect(&path));
+            }
+            !sealed && path.exists()
+        });
     }
 
     /// Drops the handle after a failure and looks what is on disk: the last committed number.

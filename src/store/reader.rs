@@ -137,6 +137,37 @@ impl StoreReader {
         Err(ReadError::Damaged("too many damaged rows in a run".to_owned()))
     }
 
+    /// Hands every whole row after `seq` to `visit`, until it says `false`. Damaged rows are passed over and reported.
+    pub(crate) fn scan(&self, mut seq: u64, mut visit: impl FnMut(u64, &RawRow) -> bool) -> Result<(), ReadError> {
+        let (epoch, head) = (self.shared.epoch(Stream::Telemetry), self.heads().telemetry);
+        while let Some(info) = self.shared.segments().into_iter().find(|s| s.seq_last > seq) {
+            let path = files::segment_path(&self.shared.dir, info.no);
+            let opened = sqlite::open_reader(&path, files::header(&path) == Header::Plain);
+            let conn = opened.map_err(|e| ReadError::Retry(e.to_string()))?;
+            seq = seq.max(info.seq_first.saturating_sub(1));
+            loop {
+                match segment::row_after(&conn, epoch, seq) {
+                    Ok(Some(Found::Whole(row))) if row.seq_last() > head => return Ok(()),
+                    Ok(Some(Found::Whole(row))) => {
+                        seq = row.seq_last();
+                        if !visit(info.no, &row) {
+                            return Ok(());
+                        }
+                    }
+                    Ok(Some(Found::Wrong { seq_first })) => seq = seq.max(seq_first),
+                    Ok(None) => break,
+                    Err(error) if fault(&error) == Fault::Damaged => {
+                        self.report(Urgent::BadSegment { no: info.no, why: error.to_string() });
+                        break;
+                    }
+                    Err(error) => return Err(ReadError::Retry(error.to_string())),
+                }
+            }
+            seq = seq.max(info.seq_last);
+        }
+        Ok(())
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }

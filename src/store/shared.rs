@@ -47,11 +47,13 @@ pub(crate) struct Folded {
     pub(crate) tail_from: u64,
     /// In rows `tail_from ..= seq`, readings before this wall time are in the history already.
     pub(crate) cut_ms: i64,
+    /// Builds so far. Blocks carry the number of their build; those of an unfinished one are not looked at.
+    pub(crate) build: u64,
 }
 
 impl Default for Folded {
     fn default() -> Self {
-        Self { seq: 0, tail_from: 1, cut_ms: i64::MIN }
+        Self { seq: 0, tail_from: 1, cut_ms: i64::MIN, build: 0 }
     }
 }
 
@@ -147,5 +149,13 @@ impl Shared {
 
     pub(crate) fn forget_day(&self, day: i64) {
         self.days.write().unwrap_or_else(PoisonError::into_inner).retain(|d| d.day != day);
+    }
+
+    /// A day of the history was written.
+    pub(crate) fn day_grown(&self, day: i64, bytes: u64) {
+        let mut days = self.days.write().unwrap_or_else(PoisonError::into_inner);
+        days.retain(|d| d.day != day);
+        days.push(DayInfo { day, bytes });
+        days.sort_unstable_by_key(|d| d.day);
     }
 }

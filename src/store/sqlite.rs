@@ -111,6 +111,8 @@ pub(crate) fn checkpoint(conn: &Connection) -> rusqlite::Result<()> {
 
 /// Turns a file that will not be written any more into a plain one without companions.
 pub(crate) fn seal(conn: &Connection) -> rusqlite::Result<()> {
+    // A reader that has it open right now must not hold up the writer: it is tried again later.
+    conn.busy_timeout(Duration::from_millis(20))?;
     checkpoint(conn)?;
     conn.query_row("PRAGMA journal_mode=DELETE", [], |_| Ok(()))
 }

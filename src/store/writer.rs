@@ -240,7 +240,7 @@ impl Writer {
             receipt.committed();
         }
         if self.log.is_full() {
-            self.log.roll()?;
+            self.log.roll();
         }
         self.publish_segments();
         Ok(())

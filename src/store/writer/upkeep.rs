@@ -70,6 +70,7 @@ impl Writer {
         if now >= self.work.upkeep.shadow {
             self.shadow(now);
         }
+        self.log.seal_left_over();
         self.sizes();
         self.quota();
     }
@@ -204,10 +205,8 @@ impl Writer {
 
     /// Only the open segment is left: close it, so that the next round can take it.
     fn roll_to_evict(&mut self) {
-        if self.shared.status().log_bytes > files::RESERVE_BYTES
-            && let Err(error) = self.log.roll()
-        {
-            tracing::warn!(%error, "the open segment cannot be closed to make room");
+        if self.shared.status().log_bytes > files::RESERVE_BYTES {
+            self.log.roll();
         }
         self.publish_segments();
     }
