@@ -21,6 +21,7 @@
 
 pub mod backoff;
 pub mod compress;
+mod digits;
 pub mod events;
 mod find;
 mod http;

@@ -15,7 +15,7 @@ use gatehouse::model::site::Site;
 use gatehouse::model::stored::{Columns, Heads, JournalRow, ReadError, StoreError, TelemetryBatch};
 use gatehouse::model::time::{Anchor, BootMs, Trust, WallMs};
 use gatehouse::northbound::{
-    Compress, Identity, Outbox, SyncStatus, Upstream, UpstreamConfig, UpstreamParts, UpstreamState,
+    Compress, Identity, Outbox, SyncStatus, Upstream, UpstreamConfig, UpstreamError, UpstreamParts, UpstreamState,
 };
 use gatehouse::sim::cloud::{Arrival, CloudHandle, MockCloud, Mood};
 use tokio::task::JoinSet;
@@ -53,6 +53,17 @@ impl Rig {
     }
 
     fn start_with(&mut self, token: Option<&str>) -> (SyncStatus, CancellationToken) {
+        self.start_trusting(token, None)
+    }
+
+    fn start_trusting(&mut self, token: Option<&str>, ca: Option<&[u8]>) -> (SyncStatus, CancellationToken) {
+        let (upstream, stop) = self.make(token, ca).unwrap();
+        let status = upstream.status();
+        self.tasks.spawn(upstream.run());
+        (status, stop)
+    }
+
+    fn make(&self, token: Option<&str>, ca: Option<&[u8]>) -> Result<(Upstream, CancellationToken), UpstreamError> {
         let stop = CancellationToken::new();
         let parts = UpstreamParts {
             identity: Identity { gateway_id: "00ff".to_owned(), site_id: "sunshine_3".to_owned() },
@@ -61,10 +72,7 @@ impl Rig {
             clock: Arc::new(SystemClock),
             stop: stop.clone(),
         };
-        let upstream = Upstream::new(&self.config, token, None, &parts).unwrap();
-        let status = upstream.status();
-        self.tasks.spawn(upstream.run());
-        (status, stop)
+        Ok((Upstream::new(&self.config, token, ca, &parts)?, stop))
     }
 
     /// Everything on disk has arrived.
@@ -311,4 +319,61 @@ async fn what_will_never_come_is_declared_and_a_new_epoch_follows() {
     assert_eq!(of(&arrivals, Stream::Telemetry), [(1, 3), (4, 9), (10, 18), (1, 12)]);
     rig.sound();
     wait_for(5, || rig.outbox.cursor_of("cloud", Stream::Telemetry) == Some(Cursor { epoch: Epoch(2), seq: 12 })).await;
+}
+
+/// A far end that speaks TLS with a certificate of its own making; gives its PEM and the heads of requests.
+async fn tls_far_end(tasks: &mut JoinSet<()>) -> (String, Vec<u8>, tokio::sync::mpsc::Receiver<String>) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let key = rustls_pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let server = rustls::ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(server));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://localhost:{}/ingest", listener.local_addr().unwrap().port());
+    let (heads, seen) = tokio::sync::mpsc::channel(8);
+    tasks.spawn(async move {
+        loop {
+            let (tcp, _) = listener.accept().await.unwrap();
+            let Ok(mut tls) = acceptor.accept(tcp).await else { continue };
+            let mut bytes = vec![0; 64 << 10];
+            // Head and body of so small a request come in one or two reads; the answer may come early.
+            let n = tls.read(&mut bytes).await.unwrap();
+            heads.send(String::from_utf8_lossy(&bytes[..n]).into_owned()).await.unwrap();
+            tls.write_all(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n").await.unwrap();
+            tls.shutdown().await.unwrap();
+        }
+    });
+    (url, made.cert.pem().into_bytes(), seen)
+}
+
+#[tokio::test]
+async fn tls_trusts_the_given_authority_and_no_other() {
+    let mut rig = Rig::new(Compress::Gzip).await;
+    let (url, ca, mut seen) = tls_far_end(&mut rig.tasks).await;
+    rig.config.url = url;
+    rig.outbox.add_alarm("smoke_1.smoke");
+    let foreign = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let (status, stop) = rig.start_trusting(None, Some(foreign.cert.pem().as_bytes()));
+    wait_for(5, || status.read().state == UpstreamState::Waiting).await;
+    assert!(status.read().last_error.unwrap().contains("certificate"), "{:?}", status.read().last_error);
+    stop.cancel();
+    let (status, _stop) = rig.start_trusting(Some("a secret"), Some(&ca));
+    let head = within(5, seen.recv()).await.unwrap();
+    assert!(head.starts_with("POST /ingest/v1/events HTTP/1.1\r\n"), "{head}");
+    assert!(head.contains("authorization: Bearer a secret\r\n"), "{head}");
+    wait_for(5, || status.read().state == UpstreamState::Up).await;
+}
+
+#[tokio::test]
+async fn what_cannot_work_is_said_at_once() {
+    let mut rig = Rig::new(Compress::None).await;
+    for url in ["ftp://cloud", "cloud.example.com", "http://", ""] {
+        rig.config.url = url.to_owned();
+        assert!(matches!(rig.make(None, None), Err(UpstreamError::Url { .. })), "{url}");
+    }
+    rig.config.url = "https://cloud.example.com".to_owned();
+    assert!(matches!(rig.make(Some("a\nb"), Some(b"")), Err(UpstreamError::Token { .. })));
 }

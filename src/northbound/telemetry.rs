@@ -14,14 +14,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use serde_json::ser::{CompactFormatter, Formatter};
-
 use crate::model::quality::Quality;
 use crate::model::reading::{PointKind, Value};
 use crate::model::site::Site;
 use crate::model::stored::TelemetryBatch;
 use crate::model::time::Trust;
 use crate::northbound::Identity;
+use crate::northbound::digits::{self, Stamps};
 
 /// Name and version of the body; a change that an old receiver cannot read gets a new number.
 pub const SCHEMA: &str = "gatehouse.telemetry/1";
@@ -37,6 +36,7 @@ pub struct TelemetryEncoder {
     site: Arc<Site>,
     by_key: HashMap<Arc<str>, usize>,
     heads: Heads,
+    stamps: Stamps,
     out: Vec<u8>,
 }
 
@@ -62,7 +62,7 @@ impl TelemetryEncoder {
         push_text(&mut opening, &identity.site_id);
         opening.extend_from_slice(b",\"stream\":\"telemetry\"");
         let by_key = site.points.iter().enumerate().map(|(i, p)| (Arc::clone(&p.key), i)).collect();
-        Self { opening, site, by_key, heads: Heads::default(), out: Vec::new() }
+        Self { opening, site, by_key, heads: Heads::default(), stamps: Stamps::default(), out: Vec::new() }
     }
 
     /// The body of `take` readings of `batch` (fewer at its end), from the one at position `skip` on.
@@ -100,10 +100,10 @@ impl TelemetryEncoder {
         out.extend_from_slice(rest.as_bytes());
     }
 
-    fn push_series(&self, out: &mut Vec<u8>, batch: &TelemetryBatch, skip: usize, end: usize) {
+    fn push_series(&mut self, out: &mut Vec<u8>, batch: &TelemetryBatch, skip: usize, end: usize) {
         let columns = &batch.columns;
         let sourced = !columns.source_ms.is_empty();
-        let mut stamp = Stamp::default();
+        let stamps = &mut self.stamps;
         let mut current: Option<(u32, PointKind)> = None;
         let rows = columns.point.iter().zip(&columns.at).zip(columns.quality.iter().zip(&columns.value));
         for (i, ((&point, &at), (&quality, value))) in rows.enumerate().take(end).skip(skip) {
@@ -114,36 +114,18 @@ impl TelemetryEncoder {
                 }
                 other => {
                     out.extend_from_slice(if other.is_some() { b"]}," } else { b"" });
-                    let kind = self.push_head(out, point, value);
+                    let kind = self.heads.push(out, point, value);
                     current = Some((point, kind));
                     kind
                 }
             };
             out.push(b'[');
-            stamp.push(out, batch.wall_ms(at));
+            stamps.push(out, batch.wall_ms(at));
             out.push(b',');
             let source_ms = if sourced { columns.source_ms.get(i).copied().flatten() } else { None };
             push_value(out, kind, value, quality, source_ms);
         }
         out.extend_from_slice(if current.is_some() { b"]}" } else { b"" });
-    }
-
-    /// Opens a series and tells the kind of its values.
-    fn push_head(&self, out: &mut Vec<u8>, point: u32, value: &Value) -> PointKind {
-        let span = self.heads.spans.get(point as usize).copied();
-        let (start, end, kind) = span.unwrap_or((0, 0, None));
-        let kind = kind.unwrap_or(match value {
-            Value::Text(_) => PointKind::Text,
-            Value::Number(_) | Value::None => PointKind::Number,
-        });
-        out.extend_from_slice(self.heads.text.get(start..end).unwrap_or_default());
-        out.extend_from_slice(match kind {
-            PointKind::Number => b",\"type\":\"number\",\"samples\":[".as_slice(),
-            PointKind::Switch => b",\"type\":\"switch\",\"samples\":[",
-            PointKind::Enumeration => b",\"type\":\"enumeration\",\"samples\":[",
-            PointKind::Text => b",\"type\":\"text\",\"samples\":[",
-        });
-        kind
     }
 
     fn prepare_heads(&mut self, keys: &Arc<[Arc<str>]>) {
@@ -168,21 +150,23 @@ impl TelemetryEncoder {
     }
 }
 
-/// The digits of the last time stamp: readings of one scan share it.
-#[derive(Debug, Default)]
-struct Stamp {
-    ms: i64,
-    digits: Vec<u8>,
-}
-
-impl Stamp {
-    fn push(&mut self, out: &mut Vec<u8>, ms: i64) {
-        if self.digits.is_empty() || self.ms != ms {
-            self.digits.clear();
-            CompactFormatter.write_i64(&mut self.digits, ms).expect(VEC);
-            self.ms = ms;
-        }
-        out.extend_from_slice(&self.digits);
+impl Heads {
+    /// Opens a series and tells the kind of its values.
+    fn push(&self, out: &mut Vec<u8>, point: u32, value: &Value) -> PointKind {
+        let span = self.spans.get(point as usize).copied();
+        let (start, end, kind) = span.unwrap_or((0, 0, None));
+        let kind = kind.unwrap_or(match value {
+            Value::Text(_) => PointKind::Text,
+            Value::Number(_) | Value::None => PointKind::Number,
+        });
+        out.extend_from_slice(self.text.get(start..end).unwrap_or_default());
+        out.extend_from_slice(match kind {
+            PointKind::Number => b",\"type\":\"number\",\"samples\":[".as_slice(),
+            PointKind::Switch => b",\"type\":\"switch\",\"samples\":[",
+            PointKind::Enumeration => b",\"type\":\"enumeration\",\"samples\":[",
+            PointKind::Text => b",\"type\":\"text\",\"samples\":[",
+        });
+        kind
     }
 }
 
@@ -203,7 +187,7 @@ fn push_value(out: &mut Vec<u8>, kind: PointKind, value: &Value, mut quality: Qu
     }
     if let Some(ms) = source_ms {
         out.push(b',');
-        CompactFormatter.write_i64(out, ms).expect(VEC);
+        digits::push_i64(out, ms);
     }
     out.push(b']');
 }
@@ -211,11 +195,11 @@ fn push_value(out: &mut Vec<u8>, kind: PointKind, value: &Value, mut quality: Qu
 /// Writes the value in the one JSON type of its kind; false, and nothing written, if it does not fit.
 fn push_typed(out: &mut Vec<u8>, kind: PointKind, value: &Value) -> bool {
     match (kind, value) {
-        (PointKind::Number, Value::Number(v)) if v.is_finite() => CompactFormatter.write_f64(out, *v).expect(VEC),
+        (PointKind::Number, Value::Number(v)) if v.is_finite() => digits::push_f64(out, *v),
         (PointKind::Switch, Value::Number(v)) => out.extend_from_slice(if *v == 0.0 { b"false" } else { b"true" }),
         (PointKind::Enumeration, Value::Number(v)) if v.fract() == 0.0 && v.abs() < 9e15 => {
             #[expect(clippy::cast_possible_truncation, reason = "a whole number below 2^53, as just checked")]
-            CompactFormatter.write_i64(out, *v as i64).expect(VEC);
+            digits::push_i64(out, *v as i64);
         }
         (PointKind::Text, Value::Text(text)) => push_text(out, text),
         _ => return false,

@@ -12,6 +12,7 @@ mod ledger;
 mod line;
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -76,6 +77,30 @@ pub struct Summary {
     pub holes: Vec<Hole>,
     /// The last faults, in words.
     pub last_faults: Vec<String>,
+}
+
+impl fmt::Display for Summary {
+    /// A few lines for the terminal.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { requests, readings, alarms, repeated, points, .. } = self;
+        writeln!(
+            f,
+            "{requests} requests: {readings} readings of {points} points, {alarms} alarm changes, {repeated} came again"
+        )?;
+        for s in &self.streams {
+            let (word, epoch) = (s.stream.word(), s.epoch);
+            write!(f, "  {word:<9} {} epoch {epoch}: {} received, last {}", s.gateway, s.received, s.last)?;
+            writeln!(f, ", {} again, {} declared missing", s.repeated, s.declared_missing)?;
+        }
+        for h in self.holes.iter().take(20) {
+            writeln!(f, "  MISSING   {} {} epoch {}: {} to {}", h.gateway, h.stream.word(), h.epoch, h.from, h.to)?;
+        }
+        for fault in self.last_faults.iter().rev().take(20) {
+            writeln!(f, "  FAULT     {fault}")?;
+        }
+        let verdict = if self.holes.is_empty() && self.faults == 0 { "complete" } else { "NOT complete" };
+        write!(f, "{verdict}: {} holes, {} faults", self.holes.len(), self.faults)
+    }
 }
 
 #[derive(Debug, Default)]
