@@ -409,25 +409,28 @@ fn fill(site: &Site, live: &Live) {
     }
 }
 
-/// The second pump has died a while ago.
-fn kill_pump(site: &Site, live: &Live) {
-    let ix = site.device("b3_pump_2").unwrap();
+/// The second pump dies.
+pub(crate) fn kill_pump(world: &World) {
+    let ix = world.site.device("b3_pump_2").unwrap();
     let boot = SystemClock.boot();
-    live.link(&LinkChange {
+    let change = LinkChange {
         of: LinkOf::Device(ix),
         state: LinkState::Quarantined,
         quality: Quality::BadQuarantine,
         reason: "no answer ×3 from unit 2".into(),
         at: boot.plus(-95_000),
-    });
-    let bad = site.devices[ix.ix()].points().map(|point| Reading {
+    };
+    world.live.link(&change);
+    let bad = world.site.devices[ix.ix()].points().map(|point| Reading {
         point,
         quality: Quality::BadQuarantine,
         at: boot.plus(-4_000),
         source_ms: None,
         value: Value::None,
     });
-    live.enter(&bad.collect::<Vec<_>>());
+    world.live.enter(&bad.collect::<Vec<_>>());
+    // Nobody may be listening yet.
+    let _nobody = world.events.send(LiveEvent::Link(Arc::new(change)));
 }
 
 pub(crate) fn text(title: (&str, &str), cause: (&str, &str), harm: (&str, &str), action: &[(&str, &str)]) -> AlarmText {
@@ -505,7 +508,7 @@ pub(crate) fn busy() -> Arc<World> {
         world.answer(&alarm.id, "李师傅", "已到现场，排除", ago(minutes - 2)).unwrap();
         world.clear(&alarm.id, ago(minutes - 14));
     }
-    kill_pump(&world.site, &world.live);
+    kill_pump(&world);
     let dead = world.raise_at(ago(2), "b3_pump_2", "silent", Level::Major, silent(), None);
     world.answer(&dead.id, "张工", "正在前往", ago(1)).unwrap();
     world.raise_at(
