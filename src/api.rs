@@ -11,8 +11,8 @@ pub mod dto;
 pub mod error;
 mod events;
 pub mod guard;
-pub mod lang;
 mod journal;
+pub mod lang;
 mod metrics;
 mod openapi;
 mod page;
@@ -100,8 +100,7 @@ impl App {
 pub async fn serve(listener: TcpListener, ports: Ports, stop: CancellationToken) -> Result<(), ServeError> {
     let bound = listener.local_addr().map_err(ServeError::Listener)?;
     ApiConfig { bind: bound }.check()?;
-    let zone =
-        TimeZone::get(&ports.site.time_zone).map_err(|_| ServeError::TimeZone(ports.site.time_zone.clone()))?;
+    let zone = TimeZone::get(&ports.site.time_zone).map_err(|_| ServeError::TimeZone(ports.site.time_zone.clone()))?;
     let app = Arc::new(App {
         ports,
         zone,

@@ -17,6 +17,8 @@ use tokio_util::sync::CancellationToken;
 const WAIT: Duration = Duration::from_secs(10);
 
 fn client() -> Client {
+    // The library leaves the choice to the program; a second installation is refused, which is as well.
+    let _already = rustls::crypto::ring::default_provider().install_default();
     Client::builder().timeout(WAIT).build().unwrap()
 }
 
@@ -47,7 +49,8 @@ impl Reader {
     async fn next(&mut self, names: &[&str]) -> (String, Option<u64>, Value) {
         loop {
             while let Some((event, rest)) = self.buffer.split_once("\n\n") {
-                let field = |name: &str| event.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix(": ")).unwrap_or("");
+                let field =
+                    |name: &str| event.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix(": ")).unwrap_or("");
                 let (name, id) = (field("event").to_owned(), field("id").parse().ok());
                 let data = serde_json::from_str(field("data")).unwrap_or_default();
                 self.buffer = rest.to_owned();
@@ -81,7 +84,7 @@ async fn a_world_for_a_browser() {
     if port.is_some() {
         play(&world).await;
     }
-    assert!(reqwest::get(&served.base).await.unwrap().status().is_success());
+    assert!(client().get(&served.base).send().await.unwrap().status().is_success());
 }
 
 /// For `tests/browser`: something happens every few seconds, until the terminal is interrupted.
@@ -174,8 +177,7 @@ async fn two_people_answer_and_the_second_is_told_who_was_first() {
     let path = format!("{}/api/v1/alarms/{}/acknowledge", served.base, alarm.id);
     for (by, already) in [("王工", false), ("李师傅", true), ("王工", true)] {
         let body = json!({ "by": by, "note": "我去现场" }).to_string();
-        let (status, reply) =
-            json_of(client().post(&path).header("Content-Type", "application/json").body(body)).await;
+        let (status, reply) = json_of(client().post(&path).header("Content-Type", "application/json").body(body)).await;
         assert_eq!(status, StatusCode::OK);
         assert_eq!(reply["already"], already);
         assert_eq!(reply["alarm"]["acknowledged"]["by"], "王工");
@@ -220,7 +222,11 @@ async fn what_is_foreign_malformed_or_too_large_is_refused_with_words() {
         (404, "not_found", get("/api/v1/devices/..%2f..%2fetc%2fpasswd")),
         (404, "not_found", get("/api/v1/points/b3_pump_1.nothing")),
         (404, "not_found", get("/api/v1/nothing")),
-        (405, "method_not_allowed", client().post(format!("{}/api/v1/health", served.base)).header("Content-Type", "application/json")),
+        (
+            405,
+            "method_not_allowed",
+            client().post(format!("{}/api/v1/health", served.base)).header("Content-Type", "application/json"),
+        ),
     ];
     for (status, code, request) in cases {
         let shown = format!("{request:?}");
@@ -278,9 +284,10 @@ async fn stopping_ends_open_streams() {
 
 /// Every page there is.
 fn pages(world: &World) -> Vec<String> {
-    let mut pages: Vec<String> = ["/", "/alarms?before=1", "/devices", "/devices?q=nothing", "/sync", "/nothing", "/devices/nothing"]
-        .map(str::to_owned)
-        .to_vec();
+    let mut pages: Vec<String> =
+        ["/", "/alarms?before=1", "/devices", "/devices?q=nothing", "/sync", "/nothing", "/devices/nothing"]
+            .map(str::to_owned)
+            .to_vec();
     for device in ["b3_pump_1", "b3_pump_2", "smoke_3_1201"] {
         pages.extend(["", "?range=7d", "?point=running&range=1h"].map(|q| format!("/devices/{device}{q}")));
     }

@@ -10,12 +10,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
-use axum::Json;
 
 use crate::api::App;
 use crate::api::error::{ApiError, Code, ErrorBody};
@@ -75,6 +75,7 @@ fn failure(response: &Response) -> Option<ApiError> {
     match response.status() {
         StatusCode::NOT_FOUND if bare => Some(ApiError::new(Code::NotFound, "")),
         StatusCode::METHOD_NOT_ALLOWED if bare => Some(ApiError::new(Code::Method, "")),
+        StatusCode::PAYLOAD_TOO_LARGE => Some(ApiError::new(Code::TooLarge, "")),
         // Rejections of axum's extractors are plain text in English.
         status if status.is_client_error() => Some(ApiError::new(Code::BadRequest, "")),
         _ => None,

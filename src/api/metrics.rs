@@ -139,7 +139,9 @@ fn upstreams(scrape: &mut Scrape, app: &App) {
     scrape.gauges("upstream_up", "1 while deliveries succeed", up);
     let streams: Vec<_> = all
         .iter()
-        .flat_map(|u| u.streams.iter().map(|s| (vec![("upstream", u.id.clone()), ("stream", s.stream.word().to_owned())], s)))
+        .flat_map(|u| {
+            u.streams.iter().map(|s| (vec![("upstream", u.id.clone()), ("stream", s.stream.word().to_owned())], s))
+        })
         .collect();
     let backlog = streams.iter().map(|(l, s)| (l.clone(), s.backlog as f64));
     scrape.gauges("upstream_backlog", "Stored and not yet confirmed", backlog);

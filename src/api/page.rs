@@ -188,7 +188,12 @@ fn facts(app: &App, w: Words, when: &When) -> Vec<Fact> {
     facts.push(Fact { name: w.t("fact.clock"), text: text.to_owned(), mood, href: "/sync" });
     let health = (app.ports.health)();
     for part in health.parts.into_iter().filter(|p| !p.ok) {
-        facts.push(Fact { name: w.t("fact.part"), text: format!("{} {}", part.name, part.note), mood: "bad", href: "/sync" });
+        facts.push(Fact {
+            name: w.t("fact.part"),
+            text: format!("{} {}", part.name, part.note),
+            mood: "bad",
+            href: "/sync",
+        });
     }
     facts
 }

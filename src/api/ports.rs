@@ -15,11 +15,11 @@ use crate::clock::Clock;
 use crate::model::alarm::{AlarmRecord, Level};
 use crate::model::desk::{DeskError, Handled};
 use crate::model::id::PointIx;
+use crate::model::journal::{Cursor, Stream};
 use crate::model::live::{Live, LiveEvent};
 use crate::model::site::Site;
 use crate::model::stored::{AlarmFilter, History, JournalRow, ReadError, StoreStatus};
 use crate::model::text::Text;
-use crate::model::journal::{Cursor, Stream};
 use crate::model::time::{BootMs, WallMs};
 
 /// Everything the API is given.

@@ -253,8 +253,7 @@ pub(crate) async fn alarms(State(app): Shared, Query(query): Query<AlarmsQuery>)
         open.truncate(limit);
         open
     } else {
-        let filter =
-            AlarmFilter { open_only: false, device: query.device, limit, before_wall_ms: query.before };
+        let filter = AlarmFilter { open_only: false, device: query.device, limit, before_wall_ms: query.before };
         app.read(move |archive| archive.alarms(&filter)).await?
     };
     Ok(Json(found.iter().map(view::alarm).collect()))

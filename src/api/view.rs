@@ -67,7 +67,9 @@ pub(crate) fn shown(info: &PointInfo, v: f64, words: Words) -> String {
     match info.kind {
         PointKind::Switch | PointKind::Enumeration => match label(info, v, words.0) {
             Some(label) => label.to_owned(),
-            None if info.kind == PointKind::Switch => words.t(if v == 0.0 { "value.off" } else { "value.on" }).to_owned(),
+            None if info.kind == PointKind::Switch => {
+                words.t(if v == 0.0 { "value.off" } else { "value.on" }).to_owned()
+            }
             None => number(v),
         },
         _ => with_unit(v, info.unit.map(Unit::code), words.0),
@@ -243,8 +245,16 @@ mod tests {
 
     #[test]
     fn numbers_carry_the_digits_worth_reading() {
-        let cases =
-            [(0.0, "0"), (-0.0001, "0"), (0.42, "0.42"), (12.345, "12.35"), (220.04, "220"), (12345.6, "12346"), (100.0, "100"), (-3.1, "-3.1")];
+        let cases = [
+            (0.0, "0"),
+            (-0.0001, "0"),
+            (0.42, "0.42"),
+            (12.345, "12.35"),
+            (220.04, "220"),
+            (12345.6, "12346"),
+            (100.0, "100"),
+            (-3.1, "-3.1"),
+        ];
         for (v, text) in cases {
             assert_eq!(number(v), text, "{v}");
         }
