@@ -118,7 +118,7 @@ pub async fn serve_rtu_tcp(listener: TcpListener, bank: LineBank) -> std::io::Re
 pub struct Pty {
     ours: SerialStream,
     /// Kept open so that the path lives while nobody has it open.
-    theirs: SerialStream,
+    theirs: std::fs::File,
     /// What to open (`/dev/pts/7`).
     pub path: String,
 }
@@ -126,12 +126,13 @@ pub struct Pty {
 impl Pty {
     /// Makes a pair.
     pub fn open() -> std::io::Result<Self> {
-        let (ours, mut theirs) = SerialStream::pair()?;
-        // The caller opens the path once more; an exclusive first handle would lock it out.
-        theirs.set_exclusive(false)?;
+        let (ours, theirs) = SerialStream::pair()?;
         let path = tokio_serial::SerialPort::name(&theirs)
             .ok_or_else(|| std::io::Error::other("the pseudo-terminal has no name"))?;
-        Ok(Self { ours, theirs, path })
+        // A serial handle holds an exclusive lock, which would keep the caller out; a plain file keeps the path alive
+        // without one.
+        let keep = std::fs::OpenOptions::new().read(true).write(true).open(&path)?;
+        Ok(Self { ours, theirs: keep, path })
     }
 
     /// Answers for ever. A frame that cannot be understood is skipped, as a device on a noisy line would.
