@@ -16,7 +16,6 @@
 
 pub mod backoff;
 pub mod client;
-pub mod extract;
 pub mod limits;
 pub mod listener;
 pub mod rate;

@@ -9,8 +9,10 @@ use gatehouse::model::id::{DeviceIx, Id, LineIx, PointIx};
 use gatehouse::model::link::{FieldEvent, LinkChange, LinkOf, LinkState};
 use gatehouse::model::live::Live;
 use gatehouse::model::reading::{PointKind, Raw, Scan};
-use gatehouse::profile::{Availability, MqttMapping, TimeFormat};
-use gatehouse::southbound::mqtt::extract::MessagePoint;
+use gatehouse::model::text::Text;
+use gatehouse::profile::{
+    Availability, Deadband, ModbusLimits, MqttMapping, PointSource, PointSpec, Profile, TimeFormat,
+};
 use gatehouse::southbound::mqtt::listener::ListenStats;
 use gatehouse::southbound::mqtt::route::Flood;
 use gatehouse::southbound::mqtt::{
@@ -26,31 +28,68 @@ pub(crate) const SOON: Duration = Duration::from_secs(10);
 
 /// Devices of the line: `site/a`, `site/b`, `site/c`, one number point `/v` each, availability at `/status`.
 pub(crate) fn router(flood: Flood) -> Router {
+    let mapping = MqttMapping {
+        topics: vec!["/up".to_owned(), "/+/up".to_owned()],
+        time: None,
+        time_format: TimeFormat::Rfc3339,
+        dedup: None,
+        availability: Some(Availability {
+            topic: "/status".to_owned(),
+            pointer: String::new(),
+            online: "online".to_owned(),
+            offline: "offline".to_owned(),
+        }),
+    };
+    let profile = profile(mapping, &[("v", "/v", None)]);
     let device = |ix: u32, name: &str| RouteDevice {
         device: DeviceIx(ix),
+        first_point: PointIx(ix),
         topic: format!("site/{name}"),
-        mapping: MqttMapping {
-            topics: vec!["/up".to_owned(), "/+/up".to_owned()],
-            time: None,
-            time_format: TimeFormat::Rfc3339,
-            dedup: None,
-            availability: Some(Availability {
-                topic: "/status".to_owned(),
-                pointer: String::new(),
-                online: "online".to_owned(),
-                offline: "offline".to_owned(),
-            }),
-        },
-        points: vec![MessagePoint {
-            point: PointIx(ix),
-            pointer: "/v".to_owned(),
-            topic: None,
-            words: Vec::new(),
-            kind: PointKind::Number,
-        }],
+        profile: Arc::clone(&profile),
         silence: None,
     };
     Router::new(vec![device(0, "a"), device(1, "b"), device(2, "c")], flood).unwrap()
+}
+
+/// A profile of number points read from messages: `(id, pointer, topic)`.
+fn profile(mapping: MqttMapping, points: &[(&str, &str, Option<usize>)]) -> Arc<Profile> {
+    let points = points.iter().map(|(id, pointer, topic)| PointSpec {
+        id: Id::new(id).unwrap(),
+        name: Text::same(id),
+        source: PointSource::Message { pointer: (*pointer).to_owned(), topic: *topic, words: Vec::new() },
+        kind: PointKind::Number,
+        unit: None,
+        scale: 1.0,
+        offset: 0.0,
+        scale_from: None,
+        unit_from: None,
+        negative_from: None,
+        valid: None,
+        sentinel: Vec::new(),
+        invert: false,
+        deadband: Deadband::None,
+        every: None,
+        stale_after: None,
+        counter: None,
+        labels: Vec::new(),
+        write: None,
+    });
+    Arc::new(Profile {
+        id: "env/test".to_owned(),
+        revision: 1,
+        kind: "env".to_owned(),
+        name: Text::same("test"),
+        source: Vec::new(),
+        evidence: "documented".to_owned(),
+        note: Text::default(),
+        read_only: true,
+        modbus: ModbusLimits::default(),
+        mqtt: Some(mapping),
+        params: Vec::new(),
+        points: points.collect(),
+        alarms: Vec::new(),
+        tests: Vec::new(),
+    })
 }
 
 /// User `a` for `site/a` and so on; password `pw-a`.

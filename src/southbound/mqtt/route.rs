@@ -10,16 +10,19 @@
 mod slot;
 mod table;
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::id::DeviceIx;
+use crate::model::id::{DeviceIx, PointIx};
 use crate::model::link::{LinkChange, LinkStats};
 use crate::model::reading::Scan;
 use crate::model::time::BootMs;
-use crate::profile::MqttMapping;
+use crate::profile::message::MessageMap;
+use crate::profile::{PointSource, Profile};
 
-use super::extract::{MessagePoint, Payload};
 use super::limits::{DEVICE_BACKLOG, DEVICE_BURST, PAYLOAD_BYTES_MAX};
 use super::topic;
 use slot::Slot;
@@ -30,12 +33,12 @@ use table::Table;
 pub struct RouteDevice {
     /// The device.
     pub device: DeviceIx,
+    /// Its first point; the others follow in the order of the profile.
+    pub first_point: PointIx,
     /// Its topic prefix, without wildcards.
     pub topic: String,
-    /// How its messages are found and read.
-    pub mapping: MqttMapping,
-    /// Its message points.
-    pub points: Vec<MessagePoint>,
+    /// How its messages are found and read; the same `Arc` for look-alikes, so that it is compiled once.
+    pub profile: Arc<Profile>,
     /// After so long without a live message it counts as offline; `None` for devices that speak when they like.
     pub silence: Option<Duration>,
 }
@@ -49,12 +52,12 @@ pub enum RouteError {
     /// A device's own topic holds a wildcard.
     #[error("topic `{0}` of a device must not contain `+` or `#`")]
     WildTopic(String),
-    /// Not RFC 6901.
-    #[error("`{0}` is not a JSON pointer: it must be empty or start with `/`")]
-    BadPointer(String),
-    /// A point names a topic that the mapping does not have.
-    #[error("a point reads topic number {0}, but the profile has fewer topics")]
-    NoSuchTopic(usize),
+    /// A Modbus profile on an MQTT line.
+    #[error("profile `{0}` does not say how messages are read: it is not for MQTT")]
+    NoMessages(String),
+    /// A point names a topic that the profile does not have.
+    #[error("a point of profile `{0}` reads topic number {1}, but the profile has fewer topics")]
+    NoSuchTopic(String, usize),
 }
 
 /// What becomes of messages above a device's rate; see [`super::limits::DEVICE_RATE_PER_S`].
@@ -191,44 +194,70 @@ impl Router {
             hits: Vec::new(),
             stats: RouteStats::default(),
         };
+        // Look-alikes share a profile, and so its compiled map.
+        let mut maps: HashMap<*const Profile, Arc<MessageMap>> = HashMap::new();
+        let mut filters = HashMap::new();
         for device in devices {
-            router.add(device, burst)?;
+            let map = match maps.entry(Arc::as_ptr(&device.profile)) {
+                Entry::Occupied(known) => Arc::clone(known.get()),
+                Entry::Vacant(new) => {
+                    let map = MessageMap::new(&device.profile);
+                    let map = map.ok_or_else(|| RouteError::NoMessages(device.profile.id.clone()))?;
+                    Arc::clone(new.insert(Arc::new(map)))
+                }
+            };
+            router.add(device, map, burst, &mut filters)?;
         }
         Ok(router)
     }
 
-    fn add(&mut self, device: RouteDevice, burst: f64) -> Result<(), RouteError> {
+    fn add(
+        &mut self,
+        device: RouteDevice,
+        map: Arc<MessageMap>,
+        burst: f64,
+        filters: &mut HashMap<String, usize>,
+    ) -> Result<(), RouteError> {
         if topic::is_wild(&device.topic) {
             return Err(RouteError::WildTopic(device.topic));
         }
         let slot = u32::try_from(self.slots.len()).expect("a site has fewer than 2^32 devices");
-        let relative: &[String] = &device.mapping.topics;
-        let bare = [String::new()];
-        let relative = if relative.is_empty() { &bare } else { relative };
-        for (ix, rest) in relative.iter().enumerate() {
-            self.want(&device, rest, Hit { slot, part: Part::Data(ix) })?;
+        let mapping = device.profile.mqtt.as_ref().ok_or_else(|| RouteError::NoMessages(device.profile.id.clone()))?;
+        for (ix, rest) in mapping.topics.iter().enumerate() {
+            self.want(&device, rest, Hit { slot, part: Part::Data(ix) }, filters)?;
         }
-        if let Some(availability) = &device.mapping.availability {
-            self.want(&device, &availability.topic, Hit { slot, part: Part::Availability })?;
+        if let Some(availability) = &mapping.availability {
+            self.want(&device, &availability.topic, Hit { slot, part: Part::Availability }, filters)?;
         }
-        if let Some(missing) = device.points.iter().filter_map(|p| p.topic).find(|ix| *ix >= relative.len()) {
-            return Err(RouteError::NoSuchTopic(missing));
+        let topics = device.profile.points.iter().filter_map(|point| match &point.source {
+            PointSource::Message { topic, .. } => *topic,
+            _ => None,
+        });
+        if let Some(missing) = topics.into_iter().find(|ix| *ix >= mapping.topics.len()) {
+            return Err(RouteError::NoSuchTopic(device.profile.id.clone(), missing));
         }
         self.prefixes.push((device.device, device.topic.clone()));
-        self.slots.push(Slot::new(device, burst)?);
+        self.slots.push(Slot::new(device, map, burst));
         Ok(())
     }
 
-    fn want(&mut self, device: &RouteDevice, rest: &str, hit: Hit) -> Result<(), RouteError> {
+    fn want(
+        &mut self,
+        device: &RouteDevice,
+        rest: &str,
+        hit: Hit,
+        filters: &mut HashMap<String, usize>,
+    ) -> Result<(), RouteError> {
         let filter = format!("{}{rest}", device.topic);
         if !topic::is_filter(&filter) {
             return Err(RouteError::BadFilter(filter));
         }
-        if self.table.insert(&filter, hit) {
-            self.wanted.push(Wanted { filter, devices: vec![device.device] });
-        } else if let Some(wanted) = self.wanted.iter_mut().rev().find(|w| w.filter == filter) {
-            wanted.devices.push(device.device);
-        }
+        self.table.insert(&filter, hit);
+        let at = *filters.entry(filter.clone()).or_insert_with(|| {
+            self.wanted.push(Wanted { filter, devices: Vec::new() });
+            self.wanted.len() - 1
+        });
+        self.wanted[at].devices.push(device.device);
         Ok(())
     }
 
@@ -285,27 +314,22 @@ impl Router {
         if hits.is_empty() {
             return routed;
         }
-        let payload = Payload::read(message.payload);
         for (ix, hit) in hits.iter().enumerate() {
             // Several filters of one device may match: it is one message all the same.
             if !hits[..ix].iter().any(|earlier| earlier.slot == hit.slot) {
-                self.deliver_to(hit.slot, hits, message, &payload, now, &mut routed);
+                self.deliver_to(hit.slot, hits, message, now, &mut routed);
             }
         }
         routed
     }
 
-    fn deliver_to(
-        &mut self,
-        ix: u32,
-        hits: &[Hit],
-        message: &Incoming<'_>,
-        payload: &Payload<'_>,
-        now: BootMs,
-        routed: &mut Routed,
-    ) {
+    fn deliver_to(&mut self, ix: u32, hits: &[Hit], message: &Incoming<'_>, now: BootMs, routed: &mut Routed) {
         let has = |part| hits.contains(&Hit { slot: ix, part });
-        let is_data = hits.iter().any(|hit| hit.slot == ix && hit.part != Part::Availability);
+        let topics = hits.iter().filter(|hit| hit.slot == ix).filter_map(|hit| match hit.part {
+            Part::Data(topic) => Some(topic),
+            Part::Availability => None,
+        });
+        let is_data = topics.clone().next().is_some();
         let slot = &mut self.slots[ix as usize];
         if message.will && !slot.was_heard_over(message.source) {
             return;
@@ -318,12 +342,13 @@ impl Router {
         if has(Part::Availability) {
             routed.outcome = Outcome::Routed;
             let source = (!message.will).then_some(message.source);
-            routed.links.extend(slot.availability(payload, source, now));
+            routed.links.extend(slot.availability(message.payload, source, now));
         }
         if !is_data {
             return;
         }
-        if let Some(hash) = slot.hash_of(message, payload) {
+        let read = slot.read(topics, message.payload);
+        if let Some(hash) = slot.hash_of(message, &read) {
             if slot.is_duplicate(hash, message.dup, now) {
                 routed.outcome = worst(routed.outcome, Outcome::Duplicate);
                 return;
@@ -335,7 +360,7 @@ impl Router {
         if !message.retained && !message.will && !has(Part::Availability) {
             routed.links.extend(slot.heard(message.source, now));
         }
-        routed.scans.extend(slot.scan(|topic| has(Part::Data(topic)), message.retained, payload, now));
+        routed.scans.extend(slot.scan(read, message.retained, now));
     }
 
     /// These deliveries were not stored: when they come again they are new.

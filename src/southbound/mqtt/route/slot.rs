@@ -1,43 +1,27 @@
-//! What the router keeps of one device: compiled points, last deliveries, rate, presence, counters. Pure.
+//! What the router keeps of one device: its points, last deliveries, rate, presence, counters. Pure.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use crate::model::id::{DeviceIx, PointIx};
 use crate::model::link::{LinkChange, LinkOf, LinkState, LinkStats};
 use crate::model::quality::Quality;
-use crate::model::reading::{PointKind, Raw, Sample, Scan};
+use crate::model::reading::{Raw, Sample, Scan};
 use crate::model::time::BootMs;
-use crate::profile::TimeFormat;
-use crate::southbound::mqtt::extract::{MessagePoint, Payload, Pointer};
+use crate::profile::message::{Message, MessageError, MessageMap};
+use crate::profile::{PointSource, Profile};
 use crate::southbound::mqtt::limits::{DEDUP_MAX, DEVICE_RATE_PER_S, DUP_WINDOW_MS, KEY_WINDOW_MS};
 use crate::southbound::mqtt::rate::Bucket;
 
-use super::{Incoming, RouteDevice, RouteError, hash_of};
-
-#[derive(Debug)]
-struct Point {
-    point: PointIx,
-    pointer: Pointer,
-    topic: Option<usize>,
-    words: Vec<(String, f64)>,
-    kind: PointKind,
-}
-
-#[derive(Debug)]
-struct Presence {
-    pointer: Pointer,
-    online: String,
-    offline: String,
-}
+use super::{Incoming, RouteDevice, hash_of};
 
 /// See the module documentation.
 #[derive(Debug)]
 pub(super) struct Slot {
     device: DeviceIx,
-    points: Vec<Point>,
-    time: Option<(Pointer, TimeFormat)>,
-    dedup: Option<Pointer>,
-    presence: Option<Presence>,
+    first_point: PointIx,
+    profile: Arc<Profile>,
+    map: Arc<MessageMap>,
     silence_ms: Option<i64>,
     seen: VecDeque<(u64, BootMs)>,
     bucket: Option<Bucket>,
@@ -50,22 +34,13 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    pub(super) fn new(device: RouteDevice, burst: f64) -> Result<Self, RouteError> {
-        let RouteDevice { device, mapping, points, silence, .. } = device;
-        let presence = match mapping.availability {
-            Some(a) => Some(Presence { pointer: pointer(&a.pointer)?, online: a.online, offline: a.offline }),
-            None => None,
-        };
-        let time = match &mapping.time {
-            Some(text) => Some((pointer(text)?, mapping.time_format)),
-            None => None,
-        };
-        Ok(Self {
+    pub(super) fn new(device: RouteDevice, map: Arc<MessageMap>, burst: f64) -> Self {
+        let RouteDevice { device, first_point, profile, silence, .. } = device;
+        Self {
             device,
-            points: points.into_iter().map(compile).collect::<Result<_, _>>()?,
-            time,
-            dedup: mapping.dedup.as_deref().map(pointer).transpose()?,
-            presence,
+            first_point,
+            profile,
+            map,
             silence_ms: silence.map(|s| i64::try_from(s.as_millis()).unwrap_or(i64::MAX)),
             seen: VecDeque::new(),
             bucket: None,
@@ -75,7 +50,7 @@ impl Slot {
             heard_over: None,
             stats: LinkStats::default(),
             told: LinkStats::default(),
-        })
+        }
     }
 
     fn bucket(&mut self, now: BootMs) -> &mut Bucket {
@@ -97,19 +72,52 @@ impl Slot {
         self.stats.polls += 1;
     }
 
-    /// What this delivery is recognised by: the profile's key, else topic, payload and packet id.
-    pub(super) fn hash_of(&self, message: &Incoming<'_>, payload: &Payload<'_>) -> Option<u64> {
-        if let Some(pointer) = &self.dedup {
-            return payload.word(pointer).map(|word| hash_of((1_u8, word)));
+    /// Reads a message that came by the given topics of the profile: one message, however many of them match.
+    pub(super) fn read(&self, topics: impl Iterator<Item = usize>, payload: &[u8]) -> Message {
+        let mut whole = Message { samples: Vec::new(), source_ms: None, dedup: None };
+        for topic in topics {
+            let part = self.map.read(topic, payload).unwrap_or_else(|error| self.unreadable(topic, &error));
+            let known = whole.samples.len();
+            for sample in part.samples {
+                if !whole.samples[..known].iter().any(|(point, _)| *point == sample.0) {
+                    whole.samples.push(sample);
+                }
+            }
+            whole.source_ms = whole.source_ms.or(part.source_ms);
+            whole.dedup = whole.dedup.or(part.dedup);
         }
-        message.packet_id.map(|id| hash_of((2_u8, id, message.topic, message.payload)))
+        whole
+    }
+
+    /// A payload that cannot be read: every point that it might have carried is bad.
+    fn unreadable(&self, topic: usize, error: &MessageError) -> Message {
+        tracing::debug!(device = self.device.0, %error, "message cannot be read");
+        let bad = (0_u32..).zip(&self.profile.points).filter_map(|(at, point)| match &point.source {
+            PointSource::Message { topic: wanted, .. } if wanted.is_none_or(|w| w == topic) => {
+                Some((at, Raw::Bad(Quality::BadProtocol)))
+            }
+            _ => None,
+        });
+        Message { samples: bad.collect(), source_ms: None, dedup: None }
+    }
+
+    /// What this delivery is recognised by: the profile's key, else topic, payload and packet id.
+    pub(super) fn hash_of(&self, incoming: &Incoming<'_>, message: &Message) -> Option<u64> {
+        if self.has_key() {
+            return message.dedup.as_ref().map(|key| hash_of((1_u8, key)));
+        }
+        incoming.packet_id.map(|id| hash_of((2_u8, id, incoming.topic, incoming.payload)))
+    }
+
+    fn has_key(&self) -> bool {
+        self.profile.mqtt.as_ref().is_some_and(|mapping| mapping.dedup.is_some())
     }
 
     /// With a key of its own any repetition is a duplicate; without, only what the sender marks as sent before, since a
     /// device may well say the same thing twice.
     pub(super) fn is_duplicate(&mut self, hash: u64, dup: bool, now: BootMs) -> bool {
-        let window = if self.dedup.is_some() { KEY_WINDOW_MS } else { DUP_WINDOW_MS };
-        if self.dedup.is_none() && !dup {
+        let window = if self.has_key() { KEY_WINDOW_MS } else { DUP_WINDOW_MS };
+        if !self.has_key() && !dup {
             return false;
         }
         let found = self.seen.iter().any(|(known, at)| *known == hash && now.since(*at) <= window);
@@ -133,56 +141,36 @@ impl Slot {
         self.seen.len()
     }
 
-    /// The values of a message; `came_by` says which topics of the mapping it came by.
-    pub(super) fn scan(
-        &mut self,
-        came_by: impl Fn(usize) -> bool,
-        old: bool,
-        payload: &Payload<'_>,
-        now: BootMs,
-    ) -> Option<Scan> {
-        let samples: Vec<Sample> = self
-            .points
-            .iter()
-            .filter(|p| p.topic.is_none_or(&came_by))
-            .filter_map(|p| {
-                let raw = payload.raw(&p.pointer, &p.words, p.kind)?;
-                Some(Sample { point: p.point, raw })
-            })
-            .collect();
-        let bad = samples.iter().any(|s| matches!(s.raw, Raw::Bad(Quality::BadProtocol)));
-        if bad {
-            self.stats.rejects += 1;
-        } else {
-            self.stats.answers += 1;
-        }
-        if samples.is_empty() {
+    /// The values of a message; none if it mentions no point of this device.
+    pub(super) fn scan(&mut self, message: Message, old: bool, now: BootMs) -> Option<Scan> {
+        let bad = message.samples.iter().any(|(_, raw)| *raw == Raw::Bad(Quality::BadProtocol));
+        self.stats.rejects += u64::from(bad);
+        self.stats.answers += u64::from(!bad);
+        if message.samples.is_empty() {
             return None;
         }
-        let source_ms = self.time.as_ref().and_then(|(pointer, format)| payload.time_ms(pointer, *format));
-        Some(Scan { device: self.device, at: now, source_ms, old, samples, receipt: None })
+        let first = self.first_point.0;
+        let samples = message.samples.into_iter().map(|(at, raw)| Sample { point: PointIx(first + at), raw }).collect();
+        Some(Scan { device: self.device, at: now, source_ms: message.source_ms, old, samples, receipt: None })
     }
 
     /// An availability message; `source` is none for a will, which is nobody speaking.
-    pub(super) fn availability(
-        &mut self,
-        payload: &Payload<'_>,
-        source: Option<u64>,
-        now: BootMs,
-    ) -> Option<LinkChange> {
-        let presence = self.presence.as_ref()?;
-        let word = payload.word(&presence.pointer)?;
-        if word == presence.online {
-            self.stats.answers += 1;
-            self.heard_at = Some(now);
-            self.heard_over = source.or(self.heard_over);
-            self.change(LinkState::Up, "the device says that it is there", now)
-        } else if word == presence.offline {
-            self.stats.answers += 1;
-            self.change(LinkState::Down, "the device or its broker says that it is gone", now)
-        } else {
-            self.stats.rejects += 1;
-            None
+    pub(super) fn availability(&mut self, payload: &[u8], source: Option<u64>, now: BootMs) -> Option<LinkChange> {
+        match self.map.availability(payload) {
+            Ok(Some(true)) => {
+                self.stats.answers += 1;
+                self.heard_at = Some(now);
+                self.heard_over = source.or(self.heard_over);
+                self.change(LinkState::Up, "the device says that it is there", now)
+            }
+            Ok(Some(false)) => {
+                self.stats.answers += 1;
+                self.change(LinkState::Down, "the device or its broker says that it is gone", now)
+            }
+            Ok(None) | Err(_) => {
+                self.stats.rejects += 1;
+                None
+            }
         }
     }
 
@@ -235,13 +223,4 @@ impl Slot {
         let quality = if state == LinkState::Up { Quality::Good } else { Quality::BadOffline };
         Some(LinkChange { of: LinkOf::Device(self.device), state, quality, reason: reason.to_owned(), at: now })
     }
-}
-
-fn compile(point: MessagePoint) -> Result<Point, RouteError> {
-    let MessagePoint { point, pointer: text, topic, words, kind } = point;
-    Ok(Point { point, pointer: pointer(&text)?, topic, words, kind })
-}
-
-fn pointer(text: &str) -> Result<Pointer, RouteError> {
-    Pointer::new(text).ok_or_else(|| RouteError::BadPointer(text.to_owned()))
 }

@@ -36,8 +36,8 @@ impl<T> Default for Table<T> {
 }
 
 impl<T: Copy + PartialEq> Table<T> {
-    /// Hangs `what` on a valid filter; true if the filter is new.
-    pub(super) fn insert(&mut self, filter: &str, what: T) -> bool {
+    /// Hangs `what` on a valid filter.
+    pub(super) fn insert(&mut self, filter: &str, what: T) {
         let list = if is_wild(filter) {
             self.wild = true;
             self.root.at(filter)
@@ -45,7 +45,6 @@ impl<T: Copy + PartialEq> Table<T> {
             self.exact.entry(filter.into()).or_default()
         };
         list.push(what);
-        list.len() == 1
     }
 
     /// Everything that hangs on filters matching `topic`, each once; replaces the contents of `found`.
@@ -83,12 +82,11 @@ impl<T: Copy + PartialEq> Node<T> {
         };
         let plus = if system { None } else { self.plus.as_deref() };
         for node in self.levels.get(level).into_iter().chain(plus) {
-            match rest {
-                Some(rest) => node.find(rest, false, found),
-                None => {
-                    add(&node.here, found);
-                    add(&node.below, found);
-                }
+            if let Some(rest) = rest {
+                node.find(rest, false, found);
+            } else {
+                add(&node.here, found);
+                add(&node.below, found);
             }
         }
     }

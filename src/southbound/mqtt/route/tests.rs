@@ -1,9 +1,10 @@
 use super::*;
-use crate::model::id::PointIx;
+use crate::model::id::{Id, PointIx};
 use crate::model::link::{LinkOf, LinkState};
 use crate::model::quality::Quality;
 use crate::model::reading::{PointKind, Raw};
-use crate::profile::{Availability, TimeFormat};
+use crate::model::text::Text;
+use crate::profile::{Availability, Deadband, ModbusLimits, MqttMapping, PointSpec, TimeFormat};
 
 fn mapping(topics: &[&str]) -> MqttMapping {
     MqttMapping {
@@ -15,12 +16,49 @@ fn mapping(topics: &[&str]) -> MqttMapping {
     }
 }
 
-fn point(ix: u32, pointer: &str, topic: Option<usize>) -> MessagePoint {
-    MessagePoint { point: PointIx(ix), pointer: pointer.to_owned(), topic, words: Vec::new(), kind: PointKind::Number }
+/// A profile of number points read from messages: `(id, pointer, topic)`.
+fn profile(mapping: MqttMapping, points: &[(&str, &str, Option<usize>)]) -> Arc<Profile> {
+    let points = points.iter().map(|(id, pointer, topic)| PointSpec {
+        id: Id::new(id).unwrap(),
+        name: Text::same(id),
+        source: PointSource::Message { pointer: (*pointer).to_owned(), topic: *topic, words: Vec::new() },
+        kind: PointKind::Number,
+        unit: None,
+        scale: 1.0,
+        offset: 0.0,
+        scale_from: None,
+        unit_from: None,
+        negative_from: None,
+        valid: None,
+        sentinel: Vec::new(),
+        invert: false,
+        deadband: Deadband::None,
+        every: None,
+        stale_after: None,
+        counter: None,
+        labels: Vec::new(),
+        write: None,
+    });
+    Arc::new(Profile {
+        id: "env/test".to_owned(),
+        revision: 1,
+        kind: "env".to_owned(),
+        name: Text::same("test"),
+        source: Vec::new(),
+        evidence: "documented".to_owned(),
+        note: Text::default(),
+        read_only: true,
+        modbus: ModbusLimits::default(),
+        mqtt: Some(mapping),
+        params: Vec::new(),
+        points: points.collect(),
+        alarms: Vec::new(),
+        tests: Vec::new(),
+    })
 }
 
-fn device(ix: u32, topic: &str, mapping: MqttMapping, points: Vec<MessagePoint>) -> RouteDevice {
-    RouteDevice { device: DeviceIx(ix), topic: topic.to_owned(), mapping, points, silence: None }
+fn device(ix: u32, first: u32, topic: &str, profile: Arc<Profile>) -> RouteDevice {
+    RouteDevice { device: DeviceIx(ix), first_point: PointIx(first), topic: topic.to_owned(), profile, silence: None }
 }
 
 fn live<'a>(topic: &'a str, payload: &'a str) -> Incoming<'a> {
@@ -45,23 +83,22 @@ fn site() -> Router {
         online: "online".to_owned(),
         offline: "offline".to_owned(),
     });
+    let zigbee = profile(zigbee, &[("smoke", "/smoke", None), ("battery", "/battery", None)]);
+    let lora = profile(lora, &[("level", "/object/level", None)]);
+    let gate = mapping(&["/+/up", "/bare", "/#"]);
+    let gate = profile(gate, &[("open", "/open", Some(0)), ("bare", "", Some(1))]);
     let devices = vec![
-        device(0, "zigbee2mqtt/烟感1201", zigbee, vec![point(0, "/smoke", None), point(1, "/battery", None)]),
-        device(1, "application/a/device/ff", lora, vec![point(2, "/object/level", None)]),
-        device(
-            2,
-            "gate/3",
-            mapping(&["/+/up", "/bare", "/#"]),
-            vec![point(3, "/open", Some(0)), point(4, "", Some(1))],
-        ),
+        device(0, 0, "zigbee2mqtt/烟感1201", zigbee),
+        device(1, 2, "application/a/device/ff", lora),
+        device(2, 3, "gate/3", gate),
     ];
     Router::new(devices, Flood::Delay).unwrap()
 }
 
 #[test]
 fn one_message_one_scan_however_many_filters_match() {
-    let points = vec![point(0, "/v", None), point(1, "/v", Some(1))];
-    let mut router = Router::new(vec![device(0, "a", mapping(&["/b", "/+", "/#"]), points)], Flood::Delay).unwrap();
+    let shape = profile(mapping(&["/b", "/+", "/#"]), &[("x", "/v", None), ("y", "/v", Some(1))]);
+    let mut router = Router::new(vec![device(0, 0, "a", shape)], Flood::Delay).unwrap();
     let routed = router.route(&Incoming { packet_id: Some(9), dup: true, ..live("a/b", r#"{"v":3}"#) }, BootMs(0));
     assert_eq!(values(&routed), [(0, 0, Raw::Number(3.0)), (0, 1, Raw::Number(3.0))]);
     assert_eq!(routed.scans.len(), 1);
@@ -163,8 +200,8 @@ fn availability_will_and_loss() {
 
 #[test]
 fn silence() {
-    let mut quiet = device(0, "a", mapping(&[""]), vec![point(0, "", None)]);
-    quiet.silence = Some(Duration::from_secs(60));
+    let mut quiet = device(0, 0, "a", profile(mapping(&[""]), &[("x", "", None)]));
+    quiet.silence = Some(Duration::from_mins(1));
     let mut router = Router::new(vec![quiet], Flood::Delay).unwrap();
     assert!(router.tick(BootMs(0)).is_empty());
     assert!(router.tick(BootMs(59_999)).is_empty());
@@ -202,18 +239,23 @@ fn too_large_or_no_topic() {
 
 #[test]
 fn mistakes_are_named() {
-    let check = |topic: &str, mapping: MqttMapping, point: MessagePoint| {
-        Router::new(vec![device(0, topic, mapping, vec![point])], Flood::Drop).unwrap_err()
+    let check = |topic: &str, topics: &[&str], point: Option<usize>| {
+        let shape = profile(mapping(topics), &[("x", "", point)]);
+        Router::new(vec![device(0, 0, topic, shape)], Flood::Drop).unwrap_err()
     };
-    assert_eq!(check("a/+", mapping(&[""]), point(0, "", None)), RouteError::WildTopic("a/+".to_owned()));
-    assert_eq!(check("a", mapping(&["/#/x"]), point(0, "", None)), RouteError::BadFilter("a/#/x".to_owned()));
-    assert_eq!(check("a", mapping(&[""]), point(0, "x", None)), RouteError::BadPointer("x".to_owned()));
-    assert_eq!(check("a", mapping(&[""]), point(0, "", Some(1))), RouteError::NoSuchTopic(1));
+    assert_eq!(check("a/+", &[""], None), RouteError::WildTopic("a/+".to_owned()));
+    assert_eq!(check("a", &["/#/x"], None), RouteError::BadFilter("a/#/x".to_owned()));
+    assert_eq!(check("a", &[""], Some(1)), RouteError::NoSuchTopic("env/test".to_owned(), 1));
+    let mut modbus = Profile::clone(&profile(mapping(&[""]), &[]));
+    modbus.mqtt = None;
+    let none = Router::new(vec![device(0, 0, "a", Arc::new(modbus))], Flood::Drop).unwrap_err();
+    assert_eq!(none, RouteError::NoMessages("env/test".to_owned()));
 }
 
 #[test]
 fn wanted_filters_are_whole_and_unique() {
-    let shared = |ix| device(ix, "gw/7", mapping(&["/up"]), vec![point(ix, "/v", None)]);
+    let shape = profile(mapping(&["/up"]), &[("x", "/v", None)]);
+    let shared = |ix| device(ix, ix, "gw/7", Arc::clone(&shape));
     let mut router = Router::new(vec![shared(0), shared(1)], Flood::Drop).unwrap();
     let want = Wanted { filter: "gw/7/up".to_owned(), devices: vec![DeviceIx(0), DeviceIx(1)] };
     assert_eq!(router.wanted(), [want]);
