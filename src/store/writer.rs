@@ -63,7 +63,7 @@ pub(crate) struct Work {
     bulk_open: bool,
     /// Readings a second, smoothed; chooses the compression level.
     rate: f64,
-    last_commit: Option<Instant>,
+    last_commit_ms: Option<i64>,
 }
 
 impl Work {
@@ -75,7 +75,7 @@ impl Work {
             gaps: Vec::new(),
             bulk_open: true,
             rate: 0.0,
-            last_commit: None,
+            last_commit_ms: None,
         }
     }
 }
@@ -194,7 +194,7 @@ impl Writer {
     /// Commits all that waits.
     fn commit(&mut self, now: Instant) -> Result<(), StoreError> {
         while !self.pending.is_empty() {
-            if let Err(error) = self.commit_row(now) {
+            if let Err(error) = self.commit_row() {
                 let why = error.to_string();
                 self.log_failed(&error, now);
                 return Err(StoreError::Disk(why));
@@ -206,8 +206,8 @@ impl Writer {
         Ok(())
     }
 
-    fn commit_row(&mut self, now: Instant) -> rusqlite::Result<()> {
-        let level = self.level(now);
+    fn commit_row(&mut self) -> rusqlite::Result<()> {
+        let level = self.level();
         let (chunks, row) = self.pending.row();
         let hole = self.pending.shed;
         let (count, seq_first) = (row.len() as u64, self.heads.telemetry + 1 + hole);
@@ -266,9 +266,10 @@ impl Writer {
     }
 
     /// High compression while the box idles, none of the search for it under load.
-    fn level(&mut self, now: Instant) -> usize {
-        let since = self.work.last_commit.replace(now).map_or(5.0, |t| now.duration_since(t).as_secs_f64().max(0.001));
-        let rate = self.pending.len() as f64 / since;
+    fn level(&mut self) -> usize {
+        let now = self.shared.clock.boot().0;
+        let since_ms = self.work.last_commit_ms.replace(now).map_or(5_000, |t| (now - t).max(1));
+        let rate = self.pending.len() as f64 * 1_000.0 / since_ms as f64;
         self.work.rate = self.work.rate * 0.8 + rate * 0.2;
         match self.work.rate {
             r if r < 1_500.0 => 8,
