@@ -237,8 +237,13 @@ impl<L: Link> UrgentLoop<L> {
     async fn turn(&mut self) -> Step {
         let heads = *self.heads.borrow_and_update();
         if self.streams.iter().any(|lane| lane.has_news(heads.get(lane.stream))) {
-            self.gate
-                .send_if_modified(|g| std::mem::replace(g, if *g == Gate::Open { Gate::Urgent } else { *g }) != *g);
+            self.gate.send_if_modified(|gate| {
+                let shuts = *gate == Gate::Open;
+                if shuts {
+                    *gate = Gate::Urgent;
+                }
+                shuts
+            });
         }
         for lane in &mut self.streams {
             match lane.step(&mut self.courier, heads.get(lane.stream)).await {
