@@ -146,6 +146,9 @@ async fn after_an_outage_alarms_come_first_then_the_backlog_in_order() {
     }
     rig.outbox.add_note(Stream::Event, "link_down");
     assert_eq!(status.read().streams[4].backlog, 40 * 60);
+    // An attempt of the telemetry lane may still be under way; the next ones are all of the urgent lane.
+    let requests = status.read().requests;
+    wait_for(10, || status.read().requests >= requests + 2).await;
     rig.cloud.set_up(true);
     rig.complete().await;
     rig.sound();

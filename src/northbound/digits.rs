@@ -68,7 +68,6 @@ fn push_hundredths(out: &mut Vec<u8>, value: f64) -> bool {
     let (mut whole, fraction) = (hundredths / 100, hundredths % 100);
     // Sign, ten digits, point, two digits; filled from the end.
     let mut text = [b'0'; 14];
-    #[expect(clippy::cast_possible_truncation, reason = "a digit")]
     let digit = |n: u64| b'0' + (n % 10) as u8;
     text[12] = digit(fraction);
     text[11] = digit(fraction / 10);

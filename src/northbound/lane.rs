@@ -163,6 +163,11 @@ impl StreamLane {
         Self { stream, cursor: None, portion, held: None, clear_at: None }
     }
 
+    /// Something may wait: a parcel in hand, or numbers that have not been looked at.
+    pub(crate) fn has_news(&self, head: u64) -> bool {
+        self.held.is_some() || self.clear_at != Some(head)
+    }
+
     /// One request, if there is something to send. `head` is the last committed number of the stream.
     pub(crate) async fn step<L: Link>(&mut self, courier: &mut Courier<L>, head: u64) -> Step {
         if self.held.is_none() {

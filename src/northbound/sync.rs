@@ -179,7 +179,8 @@ impl<L: Link> Engine<L> {
     }
 
     pub(crate) async fn run(mut self) {
-        let both = async { tokio::join!(self.urgent.run(), self.telemetry.run()) };
+        // In this order, so that the gate is shut before telemetry looks at it.
+        let both = async { tokio::join!(biased; self.urgent.run(), self.telemetry.run()) };
         tokio::select! {
             biased;
             () = self.stop.cancelled() => {}
@@ -235,6 +236,15 @@ impl<L: Link> UrgentLoop<L> {
     /// One request of the most urgent stream that has something.
     async fn turn(&mut self) -> Step {
         let heads = *self.heads.borrow_and_update();
+        if self.streams.iter().any(|lane| lane.has_news(heads.get(lane.stream))) {
+            self.gate.send_if_modified(|gate| {
+                let shuts = *gate == Gate::Open;
+                if shuts {
+                    *gate = Gate::Urgent;
+                }
+                shuts
+            });
+        }
         for lane in &mut self.streams {
             match lane.step(&mut self.courier, heads.get(lane.stream)).await {
                 Step::Nothing => {}

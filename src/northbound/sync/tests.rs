@@ -227,3 +227,17 @@ async fn an_epoch_ends_with_its_last_row_and_the_next_begins_at_one() {
     assert_eq!(ranges, [(1, 3), (1, 2)]);
     assert!(outbox.dead().is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_gate_shuts_before_the_first_urgent_answer() {
+    // Both lanes are idle; then an alarm and readings come in the same moment, and the first answer takes its time.
+    let stage = stage(&[Some((503, Some("30")))]);
+    let asked = stage
+        .run(100, |outbox| {
+            outbox.add_readings(1);
+            outbox.add_alarm("a.b");
+        })
+        .await;
+    assert_eq!(streams(&asked), [Stream::Alarm, Stream::Alarm, Stream::Telemetry]);
+    assert!(asked[2].0 >= Duration::from_secs(35), "{asked:?}");
+}
