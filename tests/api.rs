@@ -56,7 +56,7 @@ impl Reader {
                     |name: &str| event.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix(": ")).unwrap_or("");
                 let (name, id) = (field("event").to_owned(), field("id").parse().ok());
                 let data = serde_json::from_str(field("data")).unwrap_or_default();
-                self.buffer = rest.to_owned();
+                self.buffer = String::from(rest);
                 if names.contains(&name.as_str()) {
                     return (name, id, data);
                 }

@@ -40,7 +40,7 @@ pub enum DeskCommand {
         by: String,
         /// Comment, may be empty.
         note: String,
-        /// Answered after the desk has changed; the journal follows at once.
+        /// Answered when the change is committed, or after 500 ms if the disk stalls.
         reply: Reply<Result<Handled, DeskError>>,
     },
     /// Somebody resets a latched alarm whose condition is gone.
@@ -51,7 +51,7 @@ pub enum DeskCommand {
         by: String,
         /// Comment, may be empty.
         note: String,
-        /// Answered after the desk has changed.
+        /// Answered when the change is committed, or after 500 ms if the disk stalls.
         reply: Reply<Result<Handled, DeskError>>,
     },
     /// Another part of gatehouse reports a trouble of its own, or its end. Repeating it is harmless.

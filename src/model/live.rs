@@ -68,7 +68,7 @@ pub struct Live {
     points: RwLock<Vec<LivePoint>>,
     lines: RwLock<Vec<LiveLink>>,
     devices: RwLock<Vec<LiveLink>>,
-    alarms: RwLock<BTreeMap<Arc<str>, Arc<AlarmEvent>>>,
+    alarms: RwLock<BTreeMap<Arc<str>, AlarmRecord>>,
     figures: RwLock<AlarmFigures>,
 }
 
@@ -89,13 +89,13 @@ impl Live {
         }
     }
 
-    /// Enters an alarm as it stands after a change; one that has gone to `Normal` leaves the table.
-    pub fn alarm(&self, event: &Arc<AlarmEvent>) {
+    /// Enters an alarm as it stands now; one that has gone to `Normal` leaves the table.
+    pub fn alarm(&self, alarm: &AlarmRecord) {
         let mut alarms = self.alarms.write().unwrap_or_else(PoisonError::into_inner);
-        if event.alarm.state == AlarmState::Normal {
-            alarms.remove(&event.alarm.id);
+        if alarm.state == AlarmState::Normal {
+            alarms.remove(&alarm.id);
         } else {
-            alarms.insert(Arc::clone(&event.alarm.id), Arc::clone(event));
+            alarms.insert(Arc::clone(&alarm.id), alarm.clone());
         }
     }
 
@@ -103,7 +103,7 @@ impl Live {
     #[must_use]
     pub fn alarms(&self) -> Vec<AlarmRecord> {
         let alarms = self.alarms.read().unwrap_or_else(PoisonError::into_inner);
-        let mut all: Vec<AlarmRecord> = alarms.values().map(|e| e.alarm.clone()).collect();
+        let mut all: Vec<AlarmRecord> = alarms.values().cloned().collect();
         drop(alarms);
         all.sort_by_key(|a| {
             (a.state == AlarmState::Acknowledged, a.level, std::cmp::Reverse((a.raised_wall_ms, a.boot, a.raised_at)))

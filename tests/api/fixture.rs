@@ -73,7 +73,7 @@ impl World {
         });
         self.records.lock().unwrap().insert(event.alarm.id.to_string(), event.alarm.clone());
         let event = Arc::new(event);
-        self.live.alarm(&event);
+        self.live.alarm(&event.alarm);
         drop(journal);
         if announce {
             // Nobody may be listening yet.
@@ -184,11 +184,11 @@ impl Archive for FakeArchive {
         Ok(all)
     }
 
-    fn alarm(&self, id: &str) -> Result<Option<(AlarmRecord, Vec<JournalRow>)>, ReadError> {
+    fn alarm(&self, id: &str) -> Result<Option<(AlarmRecord, Vec<AlarmEvent>)>, ReadError> {
         let Some(record) = self.0.records.lock().unwrap().get(id).cloned() else { return Ok(None) };
-        let mine = |row: &&JournalRow| serde_json::from_str::<AlarmEvent>(&row.body).unwrap().alarm.id == record.id;
-        let rows = self.0.journal.lock().unwrap().iter().filter(mine).cloned().collect();
-        Ok(Some((record, rows)))
+        let rows = self.0.journal.lock().unwrap();
+        let events = rows.iter().map(|row| serde_json::from_str::<AlarmEvent>(&row.body).unwrap());
+        Ok(Some((record, events.filter(|e| *e.alarm.id == *id).collect())))
     }
 
     fn alarm_rows(&self, after: u64, max: usize) -> Result<Vec<JournalRow>, ReadError> {
@@ -345,8 +345,8 @@ fn silent() -> AlarmText {
     )
 }
 
-pub(crate) fn trigger(what: &str, value: f64, limit: f64, unit: &str) -> Option<Trigger> {
-    Some(Trigger { what: what.into(), value: Some(value), limit: Some(limit), unit: Some(unit.into()) })
+pub(crate) fn trigger(what: &str, value: f64, limit: f64, unit: &str) -> Trigger {
+    Trigger { what: what.into(), value: Some(value), limit: Some(limit), unit: Some(unit.into()) }
 }
 
 /// A world in which nothing has happened.
@@ -391,7 +391,7 @@ pub(crate) fn busy() -> Arc<World> {
         "dry_run",
         Level::Critical,
         dry_run(),
-        trigger("b3_pump_1.pressure", 0.03, 0.05, "MPa"),
+        Some(trigger("b3_pump_1.pressure", 0.03, 0.05, "MPa")),
     );
     let warm = text(("配电房温度偏高", "Switch room too warm"), ("空调停机", "Air conditioning off"), ("", ""), &[]);
     world.raise_at(
@@ -400,7 +400,7 @@ pub(crate) fn busy() -> Arc<World> {
         "warm",
         Level::Minor,
         warm,
-        trigger("plant_env.temperature", 31.6, 30.0, "Cel"),
+        Some(Some(trigger("plant_env.temperature", 31.6, 30.0, "Cel"))),
     );
     world
 }
