@@ -1,4 +1,27 @@
 //! Text to checked configuration; all faults at once, each with its place.
+//!
+//! Owns the site file, the profile files and the sheets: their fields , what has to fit together ([`load`])
+//! and the credentials beside them. Knows nothing of sockets, tasks or the store's files; opens no port.
+//! Expressions are judged by an [`expr::ExprCheck`] that the caller hands in.
+//!
+//! Invariants: loading never panics and never stops at the first fault; a [`Config`] exists only without errors; look-alike
+//! devices share one [`Profile`].
+
+mod condition;
+mod context;
+pub mod credential;
+mod device;
+pub mod expr;
+pub mod fields;
+pub mod library;
+mod line;
+pub mod load;
+pub mod notation;
+mod profile;
+pub mod shipped;
+mod site;
+
+pub use load::{Loaded, LoadedProfile, load, load_profile, load_profile_file};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

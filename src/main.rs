@@ -1,1 +1,3 @@
+//! The `gatehouse` binary.
+
 fn main() {}

@@ -6,9 +6,11 @@
 //!
 //! Fixed order of transforms from wire to engineering value (conditioning does 3 to 8):
 //! 1. decode type and byte order, 2. bit or bit slice, 3. sentinel, 4. inversion, 5. `scale_from` (power of ten or
-//! factor in another register) and `unit_from`, 6. factor and offset, 7. counter wrap and reset, 8. valid range.
+//!    factor in another register) and `unit_from`, 6. factor and offset, 7. counter wrap and reset, 8. valid range.
 
 pub mod decode;
+pub mod encode;
+pub mod message;
 
 use std::time::Duration;
 

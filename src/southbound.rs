@@ -2,6 +2,7 @@
 
 pub mod modbus;
 pub mod mqtt;
+pub mod schedule;
 
 use std::net::SocketAddr;
 use std::time::Duration;

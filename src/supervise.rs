@@ -1,1 +1,244 @@
-//! supervise
+//! Tasks with a name: spawning, restart policy, staged shutdown, and the pulses that feed the watchdog.
+//!
+//! The only place that calls `tokio::spawn`. A panic ends one task, not the process: it is caught by the join handle,
+//! logged, and the task is built anew after a pause that doubles up to [`RESTART_PAUSE_MAX`], or, for the parts without
+//! which nothing is safe (pipeline, store), the whole gateway stops in order so that the service manager starts it anew.
+//!
+//! Knows nothing of what the tasks do.
+
+pub mod watchdog;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// First pause before a failed task is built anew.
+pub const RESTART_PAUSE_MIN: Duration = Duration::from_secs(1);
+/// Longest pause; a dark box must keep trying, so there is no giving up.
+pub const RESTART_PAUSE_MAX: Duration = Duration::from_mins(1);
+/// A task that ran this long counts as healthy: the next failure starts again at the first pause.
+const HEALTHY_AFTER: Duration = Duration::from_mins(2);
+
+/// What the end of a task before shutdown means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Policy {
+    /// Build it anew after a pause.
+    Restart,
+    /// Stop the whole gateway in order; the service manager starts it anew.
+    Fatal,
+}
+
+/// How a task is doing, for health and metrics.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct TaskStatus {
+    /// Its name, `line.rs485_1`.
+    pub name: String,
+    /// Runs at present.
+    pub running: bool,
+    /// How often it was built anew.
+    pub restarts: u64,
+    /// Why it ended last, in words.
+    pub last_end: Option<String>,
+}
+
+/// The list of all tasks, shared with readers.
+#[derive(Debug, Clone, Default)]
+pub struct Roster(Arc<Mutex<Vec<TaskStatus>>>);
+
+impl Roster {
+    /// A copy of the list.
+    pub fn all(&self) -> Vec<TaskStatus> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn change(&self, name: &str, edit: impl FnOnce(&mut TaskStatus)) {
+        let mut list = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(task) = list.iter_mut().find(|t| t.name == name) {
+            edit(task);
+        } else {
+            let mut task = TaskStatus { name: name.to_owned(), running: false, restarts: 0, last_end: None };
+            edit(&mut task);
+            list.push(task);
+        }
+    }
+}
+
+/// Tasks that stop together. Stages are stopped in flow order by the composition root.
+#[derive(Debug)]
+pub struct Stage {
+    name: &'static str,
+    stop: CancellationToken,
+    fatal: CancellationToken,
+    roster: Roster,
+    tasks: JoinSet<()>,
+    names: Vec<String>,
+}
+
+impl Stage {
+    /// An empty stage. `fatal` is cancelled when a [`Policy::Fatal`] task ends before its time.
+    #[must_use]
+    pub fn new(name: &'static str, roster: Roster, fatal: CancellationToken) -> Self {
+        Self { name, stop: CancellationToken::new(), fatal, roster, tasks: JoinSet::new(), names: Vec::new() }
+    }
+
+    /// Tells the tasks of this stage to finish; hand a clone to each.
+    pub fn token(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
+    /// Runs what `build` makes on the current runtime, under `name`. `build` is called again after a failure.
+    pub fn spawn<F, Fut>(&mut self, name: impl Into<String>, policy: Policy, build: F)
+    where
+        F: FnMut() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<(), String>> + Send + 'static,
+    {
+        let name = name.into();
+        self.names.push(name.clone());
+        let keeper =
+            Keeper { name, policy, stop: self.stop.clone(), fatal: self.fatal.clone(), roster: self.roster.clone() };
+        #[allow(clippy::disallowed_methods)]
+        self.tasks.spawn(keeper.keep(build));
+    }
+
+    /// Cancels the stage and waits for its tasks; names those that are late, then ends them by force.
+    pub async fn stop(mut self, grace: Duration) {
+        self.stop.cancel();
+        let deadline = Instant::now() + grace;
+        while let Ok(Some(_)) = tokio::time::timeout_at(deadline, self.tasks.join_next()).await {}
+        if !self.tasks.is_empty() {
+            let late: Vec<_> =
+                self.roster.all().into_iter().filter(|t| t.running && self.names.contains(&t.name)).collect();
+            for task in late {
+                tracing::warn!(stage = self.name, task = task.name, ?grace, "did not stop in time, ended by force");
+            }
+            self.tasks.shutdown().await;
+        }
+    }
+}
+
+/// The loop around one task.
+struct Keeper {
+    name: String,
+    policy: Policy,
+    stop: CancellationToken,
+    fatal: CancellationToken,
+    roster: Roster,
+}
+
+impl Keeper {
+    async fn keep<F, Fut>(self, mut build: F)
+    where
+        F: FnMut() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<(), String>> + Send + 'static,
+    {
+        let mut pause = RESTART_PAUSE_MIN;
+        loop {
+            self.roster.change(&self.name, |t| t.running = true);
+            let started = Instant::now();
+            let end = run_caught(build()).await;
+            self.roster.change(&self.name, |t| {
+                t.running = false;
+                t.last_end = Some(end.clone());
+            });
+            if self.stop.is_cancelled() {
+                return;
+            }
+            if self.policy == Policy::Fatal {
+                tracing::error!(task = self.name, end, "ended before its time; the gateway stops to be started anew");
+                self.fatal.cancel();
+                return;
+            }
+            if started.elapsed() >= HEALTHY_AFTER {
+                pause = RESTART_PAUSE_MIN;
+            }
+            tracing::error!(task = self.name, end, ?pause, "ended before its time; built anew after the pause");
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.stop.cancelled() => return,
+            }
+            pause = (pause * 2).min(RESTART_PAUSE_MAX);
+            self.roster.change(&self.name, |t| t.restarts += 1);
+        }
+    }
+}
+
+/// Runs a future as a task of its own, so that its panic is a value here.
+async fn run_caught(task: impl Future<Output = Result<(), String>> + Send + 'static) -> String {
+    let mut own = JoinSet::new();
+    own.spawn(task);
+    match own.join_next().await {
+        Some(Ok(Ok(()))) => "finished".to_owned(),
+        Some(Ok(Err(why))) => why,
+        Some(Err(join)) if join.is_panic() => {
+            let payload = join.into_panic();
+            let text = payload
+                .downcast_ref::<&str>()
+                .map(|s| (*s).to_owned())
+                .or_else(|| payload.downcast_ref::<String>().cloned());
+            format!("panic: {}", text.as_deref().unwrap_or("no message"))
+        }
+        _ => "cancelled".to_owned(),
+    }
+}
+
+/// Counts up while its owner is alive: a stuck counter withholds the watchdog's ping.
+#[derive(Debug, Clone, Default)]
+pub struct Pulse(Arc<AtomicU64>);
+
+impl Pulse {
+    /// Wraps a counter that a part owns.
+    #[must_use]
+    pub fn of(counter: Arc<AtomicU64>) -> Self {
+        Self(counter)
+    }
+
+    /// The count now.
+    pub fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_panicking_task_is_built_anew_and_stops_when_told() {
+        let roster = Roster::default();
+        let mut stage = Stage::new("test", roster.clone(), CancellationToken::new());
+        let token = stage.token();
+        let mut runs = 0;
+        stage.spawn("shaky", Policy::Restart, move || {
+            runs += 1;
+            let (first, token) = (runs == 1, token.clone());
+            async move {
+                assert!(!first, "first run fails");
+                token.cancelled().await;
+                Ok(())
+            }
+        });
+        tokio::time::timeout(Duration::from_secs(10), async {
+            while roster.all().first().is_none_or(|t| t.restarts == 0) {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        })
+        .await
+        .expect("built anew");
+        stage.stop(Duration::from_secs(1)).await;
+        let task = roster.all().remove(0);
+        assert_eq!((task.running, task.last_end.as_deref()), (false, Some("finished")));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_fatal_task_stops_the_gateway() {
+        let fatal = CancellationToken::new();
+        let mut stage = Stage::new("test", Roster::default(), fatal.clone());
+        stage.spawn("vital", Policy::Fatal, || async { Err("disk gone".to_owned()) });
+        fatal.cancelled().await;
+        stage.stop(Duration::from_secs(1)).await;
+    }
+}

@@ -1,0 +1,171 @@
+//! Conditions of alarms and rules from their records. Pure.
+
+use std::time::Duration;
+
+use crate::config::context::{Context, Names};
+use crate::config::expr::Wants;
+use crate::model::alarm::{AlarmText, Level};
+use crate::model::reading::PointKind;
+use crate::profile::{Condition, Setting, Side};
+use crate::text::code;
+use crate::text::record::{Item, Record, Value};
+
+/// What alarm and rule have in common.
+pub(crate) struct Parts {
+    pub(crate) condition: Condition,
+    pub(crate) level: Level,
+    pub(crate) on_delay: Duration,
+    pub(crate) off_delay: Duration,
+    pub(crate) latched: bool,
+    pub(crate) text: AlarmText,
+}
+
+/// Builds condition, level, delays and texts; `None` when something was complained about.
+pub(crate) fn parts(record: &Record, names: &Names<'_>, cx: &mut Context<'_>) -> Option<Parts> {
+    let condition = condition(record, names, cx);
+    let level = record.text("level").and_then(|word| Level::ALL.into_iter().find(|l| l.word() == word));
+    Some(Parts {
+        condition: condition?,
+        level: level?,
+        on_delay: record.duration("for").unwrap_or_default(),
+        off_delay: record.duration("off_delay").unwrap_or_default(),
+        latched: record.flag("latched"),
+        text: AlarmText {
+            title: record.two("title"),
+            cause: record.two("cause"),
+            harm: record.two("harm"),
+            action: record.two_list("action"),
+        },
+    })
+}
+
+fn condition(record: &Record, names: &Names<'_>, cx: &mut Context<'_>) -> Option<Condition> {
+    if let (Some(expr), Some(item)) = (record.text("when"), record.item("when")) {
+        cx.expression(expr, item.span, Wants::Truth, names);
+        return Some(Condition::When(expr.to_owned()));
+    }
+    if let Some(limit) = record.record("limit") {
+        return self::limit(limit, names, cx);
+    }
+    if let Some(state) = record.record("state") {
+        return self::state(state, names, cx);
+    }
+    if let Some(rate) = record.record("rate") {
+        let point = point(rate, names, cx, Some("rate"))?;
+        let (side, per_minute) = side(rate, names, cx)?;
+        return Some(Condition::Rate { point, side, per_minute, window: rate.duration("window")? });
+    }
+    if let Some(count) = record.record("count") {
+        let point = point(count, names, cx, None)?;
+        let count_setting = setting(count.item("count")?, names, cx)?;
+        return Some(Condition::Count { point, count: count_setting, window: count.duration("window")? });
+    }
+    let absence = record.record("absence")?;
+    let name = absence.text("point")?;
+    if (names.point)(name).is_none() {
+        unknown_point(name, absence, names, cx);
+        return None;
+    }
+    Some(Condition::Absence { point: name.to_owned(), after: absence.duration("after")? })
+}
+
+fn limit(limit: &Record, names: &Names<'_>, cx: &mut Context<'_>) -> Option<Condition> {
+    let point = point(limit, names, cx, Some("limit"));
+    let sided = side(limit, names, cx);
+    let hysteresis = setting(limit.item("hysteresis")?, names, cx)?;
+    if matches!(hysteresis, Setting::Number(v) if v < 0.0) {
+        cx.error(
+            code::RANGE,
+            limit.span_of("hysteresis"),
+            ("a hysteresis is never negative", "回差不能为负"),
+            ("write how far the value must come back, for example 0.5", "请写须回落的幅度，例如 0.5"),
+        );
+        return None;
+    }
+    let (side, value) = sided?;
+    Some(Condition::Limit { point: point?, side, limit: value, hysteresis })
+}
+
+fn state(state: &Record, names: &Names<'_>, cx: &mut Context<'_>) -> Option<Condition> {
+    let point = point(state, names, cx, None);
+    let item = state.item("is")?;
+    let values: Vec<f64> = match &item.value {
+        Value::List(list) => list.iter().filter_map(|i| i.value.number()).collect(),
+        one => one.number().into_iter().collect(),
+    };
+    let point = point?;
+    let switch = (names.point)(&point) == Some(PointKind::Switch);
+    #[expect(clippy::float_cmp, reason = "0 and 1 are exact")]
+    let odd = values.iter().find(|v| switch && **v != 0.0 && **v != 1.0);
+    if let Some(odd) = odd {
+        let message =
+            (format!("`{point}` is a switch and is never {odd}"), format!("`{point}` 是开关量，不会等于 {odd}"));
+        cx.error(code::ALARM, item.span, (&message.0, &message.1), ("write true or false", "请写 true 或 false"));
+        return None;
+    }
+    if values.is_empty() {
+        let help = ("list at least one value", "请至少列出一个值");
+        cx.error(code::ALARM, item.span, ("an empty list is never true", "空列表永不成立"), help);
+        return None;
+    }
+    Some(Condition::State { point, values })
+}
+
+/// The point of a condition; `measured` names a condition that only makes sense for quantities.
+fn point(record: &Record, names: &Names<'_>, cx: &mut Context<'_>, measured: Option<&str>) -> Option<String> {
+    let name = record.text("point")?;
+    let Some(kind) = (names.point)(name) else {
+        unknown_point(name, record, names, cx);
+        return None;
+    };
+    let fits = match kind {
+        PointKind::Number | PointKind::Enumeration => true,
+        PointKind::Switch => measured.is_none(),
+        PointKind::Text => false,
+    };
+    if !fits {
+        let message = (
+            format!("`{name}` is not a quantity: this condition cannot be judged on it"),
+            format!("`{name}` 不是量值，无法用此条件判断"),
+        );
+        let help = (
+            "use `state = { point, is }` for switches; texts cannot raise alarms",
+            "开关量请用 `state = { point, is }`；文本不能告警",
+        );
+        cx.error(code::ALARM, record.span_of("point"), (&message.0, &message.1), help);
+        return None;
+    }
+    Some(name.to_owned())
+}
+
+fn unknown_point(name: &str, record: &Record, names: &Names<'_>, cx: &mut Context<'_>) {
+    use crate::text::diagnostic::{Diagnostic, say, shown};
+    let name_shown = shown(name);
+    let message = say(format!("there is no point `{name_shown}`"), format!("没有名为 `{name_shown}` 的测点"));
+    let fault = Diagnostic::error(code::UNKNOWN_POINT, record.span_of("point"), message);
+    cx.report.add(fault.maybe_help((names.near)(name)));
+}
+
+fn side(record: &Record, names: &Names<'_>, cx: &mut Context<'_>) -> Option<(Side, Setting)> {
+    match (record.item("above"), record.item("below")) {
+        (Some(item), None) => Some((Side::Above, setting(item, names, cx)?)),
+        (None, Some(item)) => Some((Side::Below, setting(item, names, cx)?)),
+        _ => None,
+    }
+}
+
+fn setting(item: &Item, names: &Names<'_>, cx: &mut Context<'_>) -> Option<Setting> {
+    match &item.value {
+        Value::Id(id) if (names.param)(id.as_str()) => Some(Setting::Param(id.clone())),
+        Value::Id(id) => {
+            let message = (format!("there is no parameter `{id}` here"), format!("此处没有名为 `{id}` 的参数"));
+            let help = (
+                "write a number, or declare it in the profile as [param.<id>]; site rules take numbers only",
+                "请写数值，或在模板中声明 [param.<标识>]；站点规则只能写数值",
+            );
+            cx.error(code::UNKNOWN_PARAM, item.span, (&message.0, &message.1), help);
+            None
+        }
+        other => other.number().map(Setting::Number),
+    }
+}

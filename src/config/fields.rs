@@ -1,0 +1,25 @@
+//! The tables of fields of site and profile files: what may stand where, and what it means. Constant data.
+//!
+//! Reader, suggestions, JSON Schema and reference all come from here. A key is added here first.
+
+pub mod condition;
+pub mod profile;
+pub mod site;
+
+use crate::text::field::{Bi, Kind, bi};
+
+/// The levels of an alarm.
+pub const LEVELS: &[(&str, Bi)] = &[
+    ("life", bi("lives are in danger: smoke, gas, SOS, entrapment", "危及生命：烟雾、燃气、求救、困人")),
+    ("critical", bi("act now", "立即处理")),
+    ("major", bi("act this shift", "本班处理")),
+    ("minor", bi("act this day", "当日处理")),
+    ("info", bi("to know", "仅提示")),
+];
+
+/// Name of a file in the credentials folder.
+pub const CREDENTIAL: Kind = Kind::Checked(&crate::config::notation::CREDENTIAL);
+/// Port of a TCP connection.
+pub const PORT: Kind = Kind::Int { min: 1, max: 65535 };
+/// Anything to a year, but not nothing.
+pub const WINDOW: Kind = Kind::Duration { min_ms: 1000, max_ms: 366 * 86_400_000 };

@@ -1,0 +1,145 @@
+//! Conditions and alarm texts, shared by profile alarms and site rules. Constant data.
+
+use crate::config::fields::{LEVELS, WINDOW};
+use crate::text::field::{ANY_DURATION, ANY_NUMBER, Field, Kind, LINE, Scalar, Table, bi, default, optional, required};
+
+/// A number, or the name of a parameter of the profile.
+const SETTING: Kind = Kind::Either(&[ANY_NUMBER, Kind::Id]);
+const POINT: Field = required(
+    "point",
+    LINE,
+    bi(
+        "the point: `pressure` in a profile, `device.point` in a site rule",
+        "测点：模板中写 `pressure`，站点规则中写 `设备.测点`",
+    ),
+);
+/// Longest expression, in characters.
+const EXPRESSION: Kind = Kind::Text { max: 2000 };
+
+static LIMIT: Table = Table {
+    name: "limit",
+    head: "limit",
+    doc: bi("One limit on one point.", "单个测点的越限条件。"),
+    fields: &[
+        POINT,
+        optional(
+            "above",
+            SETTING,
+            bi("true above this value (a number or a parameter)", "高于此值时成立（数或参数名）"),
+        ),
+        optional(
+            "below",
+            SETTING,
+            bi("true below this value (a number or a parameter)", "低于此值时成立（数或参数名）"),
+        ),
+        default(
+            "hysteresis",
+            SETTING,
+            Scalar::Number(0.0),
+            bi("how far the value must come back to clear", "恢复时须回落的幅度（回差）"),
+        ),
+    ],
+    one_of: &[&["above", "below"]],
+};
+
+static STATE: Table = Table {
+    name: "state",
+    head: "state",
+    doc: bi("The point has one of these values.", "测点等于列出的值之一。"),
+    fields: &[
+        POINT,
+        required(
+            "is",
+            Kind::Either(&[
+                ANY_NUMBER,
+                Kind::Bool,
+                Kind::List { of: &Kind::Either(&[ANY_NUMBER, Kind::Bool]), max: 64 },
+            ]),
+            bi("a value or a list of values; true is 1", "一个值或多个值；true 为 1"),
+        ),
+    ],
+    one_of: &[],
+};
+
+static RATE: Table = Table {
+    name: "rate",
+    head: "rate",
+    doc: bi(
+        "The point changes too fast, units per minute, by least squares over the window.",
+        "测点变化过快（每分钟），按窗口内最小二乘计算。",
+    ),
+    fields: &[
+        POINT,
+        optional("above", SETTING, bi("true when rising faster than this per minute", "每分钟上升快于此值时成立")),
+        optional(
+            "below",
+            SETTING,
+            bi("true when falling faster than this (negative) per minute", "每分钟下降快于此值（负数）时成立"),
+        ),
+        required("window", WINDOW, bi("length of time looked at", "统计窗口")),
+    ],
+    one_of: &[&["above", "below"]],
+};
+
+static COUNT: Table = Table {
+    name: "count",
+    head: "count",
+    doc: bi("The point switches on (or a number changes) too often.", "测点在窗口内动作（或数值变化）过于频繁。"),
+    fields: &[
+        POINT,
+        required("count", SETTING, bi("how many times at least", "至少多少次")),
+        required("window", WINDOW, bi("within how long", "时间窗口")),
+    ],
+    one_of: &[],
+};
+
+static ABSENCE: Table = Table {
+    name: "absence",
+    head: "absence",
+    doc: bi("No good value of the point for so long.", "测点长时间没有有效值。"),
+    fields: &[POINT, required("after", WINDOW, bi("how long", "多长时间"))],
+    one_of: &[],
+};
+
+/// Keys of a profile alarm and of a site rule: exactly one of [`CONDITIONS`], and the texts.
+pub const CONDITION_FIELDS: [Field; 14] = [
+    optional("limit", Kind::Table(&LIMIT), bi("one limit on one point", "单个测点越限")),
+    optional("state", Kind::Table(&STATE), bi("the point has a certain value", "测点处于某个值")),
+    optional("rate", Kind::Table(&RATE), bi("the point changes too fast", "测点变化过快")),
+    optional("count", Kind::Table(&COUNT), bi("the point switches too often", "测点动作过频")),
+    optional("absence", Kind::Table(&ABSENCE), bi("the point has not been heard of", "测点长时间无值")),
+    optional(
+        "when",
+        EXPRESSION,
+        bi(
+            "a CEL expression that must be true; unknown input makes it unknown, not false",
+            "CEL 表达式；输入未知则结果未知，不算假",
+        ),
+    ),
+    default(
+        "for",
+        ANY_DURATION,
+        Scalar::Text("0s"),
+        bi("how long it must hold (on-delay)", "须持续多久才告警（动作延时）"),
+    ),
+    default(
+        "off_delay",
+        ANY_DURATION,
+        Scalar::Text("0s"),
+        bi("how long it must be gone (off-delay)", "须消失多久才恢复（返回延时）"),
+    ),
+    required("level", Kind::Word(LEVELS), bi("how bad", "级别")),
+    default(
+        "latched",
+        Kind::Bool,
+        Scalar::Bool(false),
+        bi("stays until a person resets it", "条件消失后仍保持，须人工复位"),
+    ),
+    required("title", Kind::Two, bi("what happened, in one line", "发生了什么，一行")),
+    optional("cause", Kind::Two, bi("likely cause", "可能原因")),
+    optional("harm", Kind::Two, bi("what happens if it is ignored", "不处理的后果")),
+    optional("action", Kind::TwoList, bi("what to do, step by step", "处置步骤")),
+];
+
+/// Exactly one of these makes the condition.
+pub const CONDITIONS: &[&str] = &["limit", "state", "rate", "count", "absence", "when"];

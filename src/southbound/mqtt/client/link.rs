@@ -1,0 +1,183 @@
+//! The client crate behind our own trait: connect, next message, acknowledge. Only this file names `rumqttc`'s client.
+//!
+//! What the crate does by itself and we rely on: keep-alive pings, and an error when two of them pass without an answer.
+//! What it does and we avoid: reconnecting (a new event loop is made for each connection), acknowledging by itself.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rumqttc::mqttbytes::QoS;
+use rumqttc::mqttbytes::v4::{PubAck, Publish, SubscribeFilter, SubscribeReasonCode};
+use rumqttc::{
+    AsyncClient, ConnectReturnCode, ConnectionError, Event, EventLoop, MqttOptions, Packet, TlsConfiguration, Transport,
+};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+
+use super::BadBroker;
+use crate::southbound::mqtt::Login;
+use crate::southbound::mqtt::limits::{BROKER_INFLIGHT_MAX, CLIENT_KEEP_ALIVE, PACKET_BYTES_MAX};
+use crate::southbound::{LineConfig, LinePath};
+
+/// Where and how to connect.
+#[derive(Debug)]
+pub(super) struct Broker {
+    options: MqttOptions,
+    timeout: Duration,
+}
+
+/// What comes from a broker.
+#[derive(Debug)]
+pub(super) enum FromBroker {
+    /// A message.
+    Publish(Publish),
+    /// Answer to a subscription; positions of the filters that were refused.
+    Subscribed { refused: Vec<usize> },
+    /// Anything else; it proves that the broker lives.
+    Alive,
+}
+
+/// The sending half.
+pub(super) trait ToBroker {
+    /// Subscribes at QoS 1; false if the request queue is full.
+    fn subscribe(&self, filters: Vec<String>) -> bool;
+    /// Acknowledges a QoS 1 message; false if the request queue is full.
+    fn ack(&self, packet_id: u16) -> bool;
+}
+
+/// The receiving half. Dropping a pending `next` may lose data: hold on to it until it answers.
+pub(super) trait Feed {
+    /// The next event, or why the connection is over, in words.
+    async fn next(&mut self) -> Result<FromBroker, String>;
+}
+
+impl Broker {
+    pub(super) fn new(config: &LineConfig, login: Option<Login>, ca_pem: Option<&[u8]>) -> Result<Self, BadBroker> {
+        let LinePath::Mqtt { url, client_id, .. } = &config.path else { return Err(BadBroker::NotAClientLine) };
+        let (tls, host, port) = parse(url).ok_or_else(|| BadBroker::Url(url.clone()))?;
+        let id = client_id.clone().filter(|id| !id.is_empty()).unwrap_or_else(|| format!("gatehouse-{}", config.id));
+        let mut options = MqttOptions::new(id, host, port);
+        options
+            .set_keep_alive(CLIENT_KEEP_ALIVE)
+            .set_clean_session(false)
+            .set_manual_acks(true)
+            .set_max_packet_size(PACKET_BYTES_MAX, PACKET_BYTES_MAX);
+        if let Some(login) = login {
+            options.set_credentials(login.user, login.password);
+        }
+        if tls {
+            options.set_transport(Transport::tls_with_config(tls_config(ca_pem)?));
+        }
+        Ok(Self { options, timeout: config.timeout.max(Duration::from_secs(1)) })
+    }
+
+    /// `host:port`, for messages.
+    pub(super) fn address(&self) -> String {
+        let (host, port) = self.options.broker_address();
+        format!("{host}:{port}")
+    }
+
+    /// Connects: name look-up, TCP, TLS and CONNACK within one deadline.
+    pub(super) async fn connect(&self) -> Result<(Rumqtt, RumqttFeed), String> {
+        let (client, mut feed) = AsyncClient::new(self.options.clone(), BROKER_INFLIGHT_MAX);
+        let seconds = self.timeout.as_secs().max(1);
+        feed.network_options.set_connection_timeout(seconds.saturating_add(1));
+        feed.network_options.set_tcp_nodelay(true);
+        match tokio::time::timeout(self.timeout, feed.poll()).await {
+            Ok(Ok(Event::Incoming(Packet::ConnAck(_)))) => Ok((Rumqtt(client), RumqttFeed(feed))),
+            Ok(Ok(other)) => Err(format!("{} answered CONNECT with {other:?}", self.address())),
+            Ok(Err(error)) => Err(format!("{}: {}", self.address(), words(&error))),
+            Err(_) => Err(format!("{} did not answer within {} ms", self.address(), self.timeout.as_millis())),
+        }
+    }
+}
+
+/// `(tls, host, port)`.
+fn parse(url: &str) -> Option<(bool, String, u16)> {
+    let (tls, rest) = match url.split_once("://")? {
+        ("mqtt" | "tcp", rest) => (false, rest),
+        ("mqtts" | "ssl", rest) => (true, rest),
+        _ => return None,
+    };
+    let rest = rest.strip_suffix('/').unwrap_or(rest);
+    let default = if tls { 8883 } else { 1883 };
+    let (host, port) = match rest.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()?),
+        _ => (rest, default),
+    };
+    let bare =
+        !host.is_empty() && !host.contains(['/', '@', '?', ' ']) && (!host.contains(':') || host.starts_with('['));
+    bare.then(|| (tls, host.to_owned(), port))
+}
+
+fn tls_config(ca_pem: Option<&[u8]>) -> Result<TlsConfiguration, BadBroker> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let Some(pem) = ca_pem else {
+        // The crate reads the system's roots itself, with the process's provider, and panics where there are none.
+        if rustls::crypto::CryptoProvider::get_default().is_none() {
+            let _already_set_by_another_line = rustls::crypto::ring::default_provider().install_default();
+        }
+        return catch_unwind(AssertUnwindSafe(TlsConfiguration::default)).map_err(|_| BadBroker::NoRoots);
+    };
+    let mut roots = rustls::RootCertStore::empty();
+    let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem).filter_map(Result::ok).collect();
+    roots.add_parsable_certificates(certificates);
+    if roots.is_empty() {
+        return Err(BadBroker::Ca);
+    }
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|_| BadBroker::Ca)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(TlsConfiguration::Rustls(Arc::new(config)))
+}
+
+fn words(error: &ConnectionError) -> String {
+    match error {
+        ConnectionError::ConnectionRefused(
+            ConnectReturnCode::BadUserNamePassword | ConnectReturnCode::NotAuthorized,
+        ) => "the broker refuses user name or password (check the line's credential)".to_owned(),
+        ConnectionError::ConnectionRefused(code) => format!("the broker refuses the connection: {code:?}"),
+        other => other.to_string(),
+    }
+}
+
+/// The sending half over `rumqttc`.
+#[derive(Debug)]
+pub(super) struct Rumqtt(AsyncClient);
+
+impl ToBroker for Rumqtt {
+    fn subscribe(&self, filters: Vec<String>) -> bool {
+        let filters = filters.into_iter().map(|path| SubscribeFilter { path, qos: QoS::AtLeastOnce });
+        self.0.try_subscribe_many(filters).is_ok()
+    }
+
+    fn ack(&self, packet_id: u16) -> bool {
+        let mut publish = Publish::new("", QoS::AtLeastOnce, Vec::new());
+        publish.pkid = PubAck::new(packet_id).pkid;
+        self.0.try_ack(&publish).is_ok()
+    }
+}
+
+/// The receiving half over `rumqttc`.
+pub(super) struct RumqttFeed(EventLoop);
+
+impl Feed for RumqttFeed {
+    async fn next(&mut self) -> Result<FromBroker, String> {
+        match self.0.poll().await {
+            Ok(Event::Incoming(Packet::Publish(publish))) => Ok(FromBroker::Publish(publish)),
+            Ok(Event::Incoming(Packet::SubAck(ack))) => {
+                let refused = ack.return_codes.iter().enumerate();
+                let refused = refused.filter(|(_, code)| **code == SubscribeReasonCode::Failure).map(|(ix, _)| ix);
+                Ok(FromBroker::Subscribed { refused: refused.collect() })
+            }
+            Ok(_) => Ok(FromBroker::Alive),
+            Err(error) => Err(words(&error)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
