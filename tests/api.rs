@@ -1,5 +1,8 @@
 //! The API and the page over real sockets: resume without loss or doubles, answers, limits, refusals, words.
 
+// A test's helper fails the test by panicking.
+#![allow(clippy::unwrap_used)]
+
 #[path = "api/fixture.rs"]
 mod fixture;
 
@@ -53,7 +56,7 @@ impl Reader {
                     |name: &str| event.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix(": ")).unwrap_or("");
                 let (name, id) = (field("event").to_owned(), field("id").parse().ok());
                 let data = serde_json::from_str(field("data")).unwrap_or_default();
-                self.buffer = rest.to_owned();
+                self.buffer = String::from(rest);
                 if names.contains(&name.as_str()) {
                     return (name, id, data);
                 }
@@ -302,10 +305,11 @@ async fn every_page_has_words_in_both_languages_and_safe_headers() {
     for world in [fixture::busy(), fixture::quiet()] {
         world.cloud_up.store(false, std::sync::atomic::Ordering::Relaxed);
         let served = start(&world).await;
+        let client = client();
         for page in pages(&world) {
             for (tag, other) in [("zh-CN", "en"), ("en", "zh-CN")] {
                 let join = if page.contains('?') { '&' } else { '?' };
-                let reply = client().get(format!("{}{page}{join}lang={tag}", served.base)).send().await.unwrap();
+                let reply = client.get(format!("{}{page}{join}lang={tag}", served.base)).send().await.unwrap();
                 let headers = reply.headers().clone();
                 assert!(headers["content-security-policy"].to_str().unwrap().contains("default-src 'self'"));
                 assert_eq!(headers["x-content-type-options"], "nosniff");

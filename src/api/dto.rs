@@ -295,8 +295,6 @@ pub struct SnapshotDto {
 /// One line of an alarm's story.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct StepDto {
-    /// Position in the journal.
-    pub seq: u64,
     /// `raised`, `acknowledged`, `cleared`, `reset`, `closed`.
     pub change: &'static str,
     /// When.

@@ -52,7 +52,7 @@ pub(super) async fn guard(State(app): State<Arc<App>>, mut request: Request, nex
         },
     };
     if let Some(error) = failure(&response) {
-        response = worded(&app, &error, words, is_api, response);
+        response = worded(&app, &error, words, is_api, response.headers().get(header::ALLOW));
     }
     let headers = response.headers_mut();
     for (name, value) in SECURITY {
@@ -82,7 +82,7 @@ fn failure(response: &Response) -> Option<ApiError> {
     }
 }
 
-fn worded(app: &App, error: &ApiError, words: Words, is_api: bool, bare: Response) -> Response {
+fn worded(app: &App, error: &ApiError, words: Words, is_api: bool, allow: Option<&HeaderValue>) -> Response {
     let (what, help) = error.code.keys();
     let mut message = words.t(what).to_owned();
     if !error.about.is_empty() {
@@ -95,7 +95,7 @@ fn worded(app: &App, error: &ApiError, words: Words, is_api: bool, bare: Respons
         Html(page::failure(app, words, error.code, &message, &help)).into_response()
     };
     *response.status_mut() = error.code.status();
-    if let Some(allow) = bare.headers().get(header::ALLOW) {
+    if let Some(allow) = allow {
         response.headers_mut().insert(header::ALLOW, allow.clone());
     }
     if error.code == Code::Busy {

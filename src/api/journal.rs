@@ -8,8 +8,8 @@ use crate::api::error::ApiError;
 use crate::model::alarm::{AlarmEvent, AlarmRecord};
 use crate::model::stored::JournalRow;
 
-/// An alarm as it stands, with every change of it and that change's position in the journal, oldest first.
-pub(super) type Story = (AlarmRecord, Vec<(u64, AlarmEvent)>);
+/// An alarm as it stands, with every change of it, oldest first.
+pub(super) type Story = (AlarmRecord, Vec<AlarmEvent>);
 
 /// The change a row tells of.
 pub(super) fn event(row: &JournalRow) -> Option<AlarmEvent> {
@@ -28,10 +28,7 @@ pub(super) async fn story(app: &Arc<App>, id: &str) -> Result<Option<Story>, Api
     let asked = id.to_owned();
     let stored = app.read(move |archive| archive.alarm(&asked)).await;
     match (stored, live) {
-        (Ok(Some((record, rows))), live) => {
-            let steps = rows.iter().filter_map(|row| Some((row.seq, event(row)?))).collect();
-            Ok(Some((live.unwrap_or(record), steps)))
-        }
+        (Ok(Some((record, steps))), live) => Ok(Some((live.unwrap_or(record), steps))),
         // An open alarm must be readable with its action steps even when the disk is not.
         (_, Some(record)) => Ok(Some((record, Vec::new()))),
         (Ok(None), None) => Ok(None),

@@ -123,14 +123,18 @@ impl Shell {
     }
 
     fn bare(app: &App, w: Words, tab: Tab, uri: &Uri) -> Self {
-        let query = uri.query().unwrap_or_default().split('&').filter(|p| !p.is_empty() && !p.starts_with("lang="));
-        let query: String = query.map(|p| format!("{p}&")).collect();
+        let mut here = format!("{}?", uri.path());
+        let kept = uri.query().unwrap_or_default().split('&').filter(|p| !p.is_empty() && !p.starts_with("lang="));
+        for pair in kept {
+            here.push_str(pair);
+            here.push('&');
+        }
         Self {
             w,
             when: When::new(app.ports.clock.anchor().wall.0, &app.zone, w),
             tab,
             site: app.ports.site.name.clone(),
-            here: format!("{}?{query}", uri.path()),
+            here,
             open: 0,
             unanswered: 0,
             worst: None,

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use tokio::sync::broadcast;
 
 use crate::clock::Clock;
-use crate::model::alarm::{AlarmRecord, Level};
+use crate::model::alarm::{AlarmEvent, AlarmRecord, Level};
 use crate::model::desk::{DeskError, Handled};
 use crate::model::id::PointIx;
 use crate::model::journal::{Cursor, Stream};
@@ -70,8 +70,8 @@ pub trait Archive: Send + Sync + fmt::Debug {
     /// Alarms by filter, newest first.
     fn alarms(&self, filter: &AlarmFilter) -> Result<Vec<AlarmRecord>, ReadError>;
 
-    /// One alarm as it stands now with every journal row about it, oldest first.
-    fn alarm(&self, id: &str) -> Result<Option<(AlarmRecord, Vec<JournalRow>)>, ReadError>;
+    /// One alarm as it stands now with every change of it, oldest first.
+    fn alarm(&self, id: &str) -> Result<Option<(AlarmRecord, Vec<AlarmEvent>)>, ReadError>;
 
     /// Journal rows of the alarm stream with `seq > after`, in order, at most `max`.
     fn alarm_rows(&self, after: u64, max: usize) -> Result<Vec<JournalRow>, ReadError>;

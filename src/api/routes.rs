@@ -264,8 +264,7 @@ pub(crate) async fn alarms(State(app): Shared, Query(query): Query<AlarmsQuery>)
     responses((status = 200, body = dto::AlarmStoryDto), (status = 404, body = ErrorBody)))]
 pub(crate) async fn alarm(State(app): Shared, Path(id): Path<String>) -> Reply<dto::AlarmStoryDto> {
     let (alarm, steps) = journal::story(&app, &id).await?.ok_or_else(|| ApiError::new(Code::NotFound, id))?;
-    let step = |(seq, e): &(u64, crate::model::alarm::AlarmEvent)| dto::StepDto {
-        seq: *seq,
+    let step = |e: &crate::model::alarm::AlarmEvent| dto::StepDto {
         change: e.change.word(),
         at_ms: e.wall_ms,
         by: e.by.clone(),

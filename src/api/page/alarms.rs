@@ -152,7 +152,7 @@ pub(crate) async fn one(
     card.unfolded = true;
     let story = steps
         .iter()
-        .map(|(_, e)| Line {
+        .map(|e| Line {
             at: s.when.short(e.wall_ms),
             iso: s.when.iso(e.wall_ms),
             what: change_text(e.change, w),

@@ -16,7 +16,8 @@ pub(crate) struct Named {
     pub(crate) good: bool,
 }
 
-/// See the module documentation.
+/// See the module documentation. The flags are independent facts that the template asks one by one.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Debug)]
 pub(crate) struct Card {
     pub(crate) w: Words,

@@ -68,7 +68,8 @@ impl Range {
     }
 }
 
-/// One point of the list.
+/// One point of the list. The flags are independent facts that the template asks one by one.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Debug)]
 struct Row {
     key: String,
