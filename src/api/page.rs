@@ -176,7 +176,12 @@ fn facts(app: &App, w: Words, when: &When) -> Vec<Fact> {
     facts.push(Fact { name: w.t("fact.clock"), text: text.to_owned(), ok: trust != Trust::Unset, href: "/sync" });
     let health = (app.ports.health)();
     for part in health.parts.into_iter().filter(|p| !p.ok) {
-        facts.push(Fact { name: w.t("fact.part"), text: format!("{} {}", part.name, part.note), ok: false, href: "/sync" });
+        facts.push(Fact {
+            name: w.t("fact.part"),
+            text: format!("{} {}", part.name, part.note),
+            ok: false,
+            href: "/sync",
+        });
     }
     facts
 }

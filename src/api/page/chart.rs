@@ -145,7 +145,16 @@ fn range(chart: &Chart<'_>, size: Size) -> Option<(f64, f64, f64)> {
 fn nice(rough: f64) -> f64 {
     let power = 10f64.powf(rough.log10().floor());
     let share = rough / power;
-    power * if share <= 1.0 { 1.0 } else if share <= 2.0 { 2.0 } else if share <= 5.0 { 5.0 } else { 10.0 }
+    power
+        * if share <= 1.0 {
+            1.0
+        } else if share <= 2.0 {
+            2.0
+        } else if share <= 5.0 {
+            5.0
+        } else {
+            10.0
+        }
 }
 
 fn grid(out: &mut String, scale: &Scale, step: f64) {
@@ -234,7 +243,11 @@ fn limits(out: &mut String, chart: &Chart<'_>, scale: &Scale) {
             continue;
         }
         let (y, level) = (scale.y(*value), level.word());
-        put!(out, "<line class=\"limit {level}\" x1=\"{LEFT}\" x2=\"{:.1}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>", scale.right());
+        put!(
+            out,
+            "<line class=\"limit {level}\" x1=\"{LEFT}\" x2=\"{:.1}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>",
+            scale.right()
+        );
         let text_y = if y - TOP < 14.0 { y + 14.0 } else { y - 5.0 };
         put!(
             out,

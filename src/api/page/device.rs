@@ -33,10 +33,8 @@ const TABLE_ROWS: usize = 24;
 /// Past alarms shown and marked.
 const PAST: usize = 50;
 /// The picture on a desk and on a phone; one of them is hidden by the style sheet.
-const SIZES: [(&str, Size); 2] = [
-    ("wide", Size { width: 960.0, height: 280.0 }),
-    ("narrow", Size { width: 340.0, height: 230.0 }),
-];
+const SIZES: [(&str, Size); 2] =
+    [("wide", Size { width: 960.0, height: 280.0 }), ("narrow", Size { width: 340.0, height: 230.0 })];
 
 /// Which trend is shown.
 #[derive(Debug, Deserialize)]
@@ -234,8 +232,7 @@ async fn trend(
         .flatten()
         .map(|l| (l.value, l.level, format!("{} {}", l.title.get(w.0), view::number(l.value))))
         .collect();
-    let marks: Vec<_> =
-        alarms.iter().map(|a| (a.raised_wall_ms, a.level, a.text.title.get(w.0).to_owned())).collect();
+    let marks: Vec<_> = alarms.iter().map(|a| (a.raised_wall_ms, a.level, a.text.title.get(w.0).to_owned())).collect();
     let chart = Chart {
         from_ms: from,
         to_ms: to,
@@ -261,12 +258,7 @@ async fn trend(
 }
 
 /// The same trend as a table, for readers that cannot see the picture: evenly picked steps, newest first.
-fn table(
-    buckets: &[HistoryBucket],
-    info: &PointInfo,
-    when: &When,
-    w: Words,
-) -> Vec<(String, String, String, String)> {
+fn table(buckets: &[HistoryBucket], info: &PointInfo, when: &When, w: Words) -> Vec<(String, String, String, String)> {
     let every = buckets.len().div_ceil(TABLE_ROWS).max(1);
     let cell = |v: Option<f64>| v.map_or_else(|| "—".to_owned(), |v| view::shown(info, v, w));
     buckets

@@ -197,8 +197,7 @@ fn tile(app: &App, ix: DeviceIx, info: &DeviceInfo, open: &[AlarmRecord], w: Wor
         .filter_map(|(ix, live)| {
             let point = app.ports.site.points.get(ix.ix())?;
             let value = view::value(point, live, w);
-            (point.kind != PointKind::Text)
-                .then(|| (point.name.get(w.0).to_owned(), value, !live.quality.is_bad()))
+            (point.kind != PointKind::Text).then(|| (point.name.get(w.0).to_owned(), value, !live.quality.is_bad()))
         })
         .take(TILE_VALUES)
         .collect();

@@ -89,7 +89,9 @@ mod tests {
         assert_eq!(when.short(now - 86_400_000), "11-21 14:02");
         assert_eq!(when.short(now - 366 * 86_400_000), "2025-11-21 14:02");
         assert_eq!(when.iso(now), "2026-11-22T14:02:11+08:00");
-        for (ms, text) in [(-5, "0 s"), (59_999, "59 s"), (192_000, "3 min 12 s"), (7_500_000, "2 h 5 min"), (100_000_000, "1 d 3 h")] {
+        for (ms, text) in
+            [(-5, "0 s"), (59_999, "59 s"), (192_000, "3 min 12 s"), (7_500_000, "2 h 5 min"), (100_000_000, "1 d 3 h")]
+        {
             assert_eq!(when.span(ms), text);
         }
         assert_eq!(When::new(now, &zone, Words(Lang::Zh)).span(192_000), "3 分 12 秒");
