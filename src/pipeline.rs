@@ -74,7 +74,7 @@ pub struct Gauges {
 /// The pipeline's connections.
 #[derive(Debug)]
 pub struct Ports<S> {
-    /// From the drivers.
+    /// From the drivers. The pipeline ends when all senders are gone: the composition root keeps one.
     pub field: mpsc::Receiver<FieldEvent>,
     /// From people and other parts.
     pub commands: mpsc::Receiver<DeskCommand>,

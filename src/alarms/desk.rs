@@ -33,7 +33,6 @@ pub struct Desk {
     /// By device: its line's index, name and place.
     homes: Vec<Home>,
     line_down: Vec<bool>,
-    device_down: Vec<bool>,
     ids: BTreeMap<Arc<str>, usize>,
     closed: VecDeque<AlarmRecord>,
     births: Births,
@@ -82,7 +81,6 @@ impl Desk {
             upstreams: upstreams.iter().enumerate().map(|(n, id)| (id.as_str().into(), first_upstream + n)).collect(),
             homes: site.devices.iter().map(|device| Home::of(site, device)).collect(),
             line_down: vec![false; site.lines.len()],
-            device_down: vec![false; site.devices.len()],
             ids: BTreeMap::new(),
             closed: VecDeque::new(),
             births: Births::default(),
@@ -143,23 +141,22 @@ impl Desk {
 
     /// A line or device changed state.
     pub fn link(&mut self, change: &LinkChange, now: &Anchor, out: &mut Vec<AlarmEvent>) {
+        if change.state == LinkState::Initial {
+            // Nothing is known yet, so nothing has ended either.
+            return;
+        }
         let down = matches!(change.state, LinkState::Down | LinkState::Quarantined);
         match change.of {
             LinkOf::Line(line) => {
                 let Some(known) = self.line_down.get_mut(line.ix()) else { return };
                 let was = std::mem::replace(known, down);
                 self.trouble(self.lines + line.ix(), down, builtin::LINE_DELAY_MS, &change.reason, now, out);
-                if was && !down && change.state == LinkState::Up {
+                if was && !down {
                     self.release(line.ix(), now);
                 }
             }
             LinkOf::Device(device) => {
-                let Some(known) = self.device_down.get_mut(device.ix()) else { return };
-                *known = down;
-                if change.state == LinkState::Initial {
-                    return;
-                }
-                let own_delay = self.homes.get(device.ix()).map_or(0, |home| home.delay_ms);
+                let Some(own_delay) = self.homes.get(device.ix()).map(|home| home.delay_ms) else { return };
                 let quarantined = change.state == LinkState::Quarantined;
                 let delay_ms = if quarantined { builtin::QUARANTINE_DELAY_MS } else { own_delay };
                 self.trouble(self.devices + device.ix(), down, delay_ms, &change.reason, now, out);

@@ -24,6 +24,8 @@ pub(super) struct Derived {
     values: Vec<f64>,
     dirty: Vec<bool>,
     any: bool,
+    /// While computing: only points from this position on can still be marked, so that a circle of points comes to an end.
+    floor: u32,
 }
 
 impl Derived {
@@ -38,7 +40,7 @@ impl Derived {
             }
         }
         let dirty = vec![false; points.len()];
-        Self { points, users, values: vec![f64::NAN; table], dirty, any: false }
+        Self { points, users, values: vec![f64::NAN; table], dirty, any: false, floor: 0 }
     }
 
     /// Takes note of readings.
@@ -52,7 +54,8 @@ impl Derived {
                 Value::Number(v) if !reading.quality.is_bad() => *v,
                 _ => f64::NAN,
             };
-            for user in self.users.get(reading.point.ix()).into_iter().flatten() {
+            let users = self.users.get(reading.point.ix()).into_iter().flatten();
+            for user in users.filter(|user| **user >= self.floor) {
                 if let Some(dirty) = self.dirty.get_mut(*user as usize) {
                     *dirty = true;
                     self.any = true;
@@ -68,11 +71,13 @@ impl Derived {
         }
         let Some(ix) = self.dirty.iter().position(|dirty| *dirty) else {
             self.any = false;
+            self.floor = 0;
             return None;
         };
         if let Some(dirty) = self.dirty.get_mut(ix) {
             *dirty = false;
         }
+        self.floor = u32::try_from(ix).map_or(u32::MAX, |ix| ix + 1);
         let derived = self.points.get(ix)?;
         Some((derived.point, derived.program.calculate(&self.values, hour).ok_or(Quality::BadInput)))
     }

@@ -120,6 +120,9 @@ pub enum RuleFault {
     /// A count outside 1 to 1,024.
     #[error("a count is a whole number from 1 to {COUNT_MAX}")]
     Count,
+    /// An expression without any point and without `hour()`.
+    #[error("this condition looks at no point, so it can never change")]
+    Constant,
     /// A window or time of zero.
     #[error("the window must be longer than zero")]
     Window,
@@ -180,7 +183,11 @@ fn when(text: &str, names: &dyn Names) -> Result<Program, RuleFault> {
         Some((point, _)) => Some(Binding::Slot(point.0)),
         None => names.param(name).map(Binding::Constant),
     };
-    Ok(expr.bind(&mut |name| place(name)).expect("compiled against the same names"))
+    let program = expr.bind(&mut |name| place(name)).expect("compiled against the same names");
+    if program.slots().is_empty() && !program.uses_hour() {
+        return Err(RuleFault::Constant);
+    }
+    Ok(program)
 }
 
 fn whole(count: f64) -> Result<u32, RuleFault> {
