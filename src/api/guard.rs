@@ -75,6 +75,7 @@ fn failure(response: &Response) -> Option<ApiError> {
     match response.status() {
         StatusCode::NOT_FOUND if bare => Some(ApiError::new(Code::NotFound, "")),
         StatusCode::METHOD_NOT_ALLOWED if bare => Some(ApiError::new(Code::Method, "")),
+        StatusCode::PAYLOAD_TOO_LARGE => Some(ApiError::new(Code::TooLarge, "")),
         // Rejections of axum's extractors are plain text in English.
         status if status.is_client_error() => Some(ApiError::new(Code::BadRequest, "")),
         _ => None,

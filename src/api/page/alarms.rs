@@ -57,7 +57,13 @@ impl Home {
         match (self.s.open, self.s.unanswered) {
             (0, _) => w.t("home.clear.sub").to_owned(),
             (_, 0) => w.t("home.answered.sub").to_owned(),
-            (open, _) => w.t1("home.unanswered.sub", open),
+            (open, _) => match self.cards.first() {
+                Some(first) => {
+                    let place = format!("{} {}", first.place, first.device_name);
+                    w.t2("home.first", &first.title, place.trim())
+                }
+                None => w.t1("home.unanswered.sub", open),
+            },
         }
     }
 

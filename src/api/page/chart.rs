@@ -252,7 +252,7 @@ fn limits(out: &mut String, chart: &Chart<'_>, scale: &Scale) {
         put!(
             out,
             "<text class=\"limit-text {level}\" x=\"{:.1}\" y=\"{text_y:.1}\">{}</text>",
-            scale.right() - 4.0,
+            LEFT + 6.0,
             escape(words)
         );
     }

@@ -199,7 +199,7 @@ fn row(info: &PointInfo, live: &LivePoint, now: &Anchor, when: &When, w: Words, 
         quality: live.quality.text().get(w.0).to_owned(),
         last_good,
         at_ms: now.wall_at(live.at).0,
-        age: when.span(now.boot.since(live.at)),
+        age: w.t1("live.ago", when.span(now.boot.since(live.at))),
         trend: info.kind != PointKind::Text,
         chosen,
     }

@@ -37,9 +37,11 @@ pub(crate) struct TreeQuery {
 struct Tile {
     id: String,
     name: String,
+    /// The place below the branch.
+    room: String,
     kind: &'static str,
     link: &'static str,
-    link_text: String,
+    link_text: &'static str,
     values: Vec<(String, String, bool)>,
     alarms: usize,
     level: &'static str,
@@ -47,19 +49,12 @@ struct Tile {
     search: String,
 }
 
-/// The devices of one room.
-#[derive(Debug)]
-struct Room {
-    name: String,
-    tiles: Vec<Tile>,
-}
-
 /// One branch from the root: a building.
 #[derive(Debug)]
 struct Branch {
     name: String,
-    rooms: Vec<Room>,
-    devices: usize,
+    /// Room by room.
+    tiles: Vec<Tile>,
     down: usize,
     alarms: usize,
     level: &'static str,
@@ -155,34 +150,31 @@ pub(crate) async fn tree(
 ) -> Result<Response, ApiError> {
     let (s, open) = Shell::new(&app, w, Tab::Devices, &uri).await;
     let wanted = query.q.trim().to_lowercase();
-    let mut tree: BTreeMap<String, BTreeMap<String, Vec<Tile>>> = BTreeMap::new();
+    let mut tree: BTreeMap<String, Vec<Tile>> = BTreeMap::new();
     for (ix, info) in (0..).zip(&app.ports.site.devices) {
         let Some(tile) = tile(&app, DeviceIx(ix), info, &open, w) else { continue };
         if !wanted.split_whitespace().all(|word| tile.search.contains(word)) {
             continue;
         }
-        let mut path = info.at.split('/').filter(|p| !p.is_empty());
-        let branch = path.next().map_or_else(|| w.t("devices.nowhere").to_owned(), str::to_owned);
-        let room = path.collect::<Vec<_>>().join(" › ");
-        tree.entry(branch).or_default().entry(room).or_default().push(tile);
+        let root = info.at.split('/').find(|p| !p.is_empty()).unwrap_or(w.t("devices.nowhere"));
+        tree.entry(root.to_owned()).or_default().push(tile);
     }
-    let branches: Vec<_> = tree.into_iter().map(|(name, rooms)| branch(name, rooms, &open)).collect();
+    let branches: Vec<_> = tree.into_iter().map(|(name, tiles)| branch(name, tiles, &open)).collect();
     let lines = lines(&app, &s.when, w);
     let lines_up = lines.iter().filter(|l| l.link == "up").count();
-    let found = branches.iter().map(|b| b.devices).sum();
+    let found = branches.iter().map(|b| b.tiles.len()).sum();
     html(&Tree { s, query: query.q, branches, found, lines, lines_up })
 }
 
-fn branch(name: String, rooms: BTreeMap<String, Vec<Tile>>, open: &[AlarmRecord]) -> Branch {
-    let tiles = || rooms.values().flatten();
-    let worst = open.iter().filter(|a| tiles().any(|t| t.id == a.device)).map(|a| a.level).min();
+fn branch(name: String, mut tiles: Vec<Tile>, open: &[AlarmRecord]) -> Branch {
+    tiles.sort_by(|a, b| a.room.cmp(&b.room));
+    let worst = open.iter().filter(|a| tiles.iter().any(|t| t.id == a.device)).map(|a| a.level).min();
     Branch {
-        devices: tiles().count(),
-        down: tiles().filter(|t| t.link == "down" || t.link == "quarantined").count(),
-        alarms: tiles().map(|t| t.alarms).sum(),
+        down: tiles.iter().filter(|t| t.link == "down" || t.link == "quarantined").count(),
+        alarms: tiles.iter().map(|t| t.alarms).sum(),
         level: worst.map_or("", Level::word),
-        rooms: rooms.into_iter().map(|(name, tiles)| Room { name, tiles }).collect(),
         name,
+        tiles,
     }
 }
 
@@ -204,9 +196,10 @@ fn tile(app: &App, ix: DeviceIx, info: &DeviceInfo, open: &[AlarmRecord], w: Wor
     Some(Tile {
         id: info.id.to_string(),
         name: info.name.clone(),
+        room: info.at.split('/').filter(|p| !p.is_empty()).skip(1).collect::<Vec<_>>().join(" › "),
         kind: kind_text(&info.kind, w),
         link: view::state_word(state),
-        link_text: link_text(state, w).to_owned(),
+        link_text: link_text(state, w),
         values,
         alarms: alarms.len(),
         level: worst.map_or("", Level::word),

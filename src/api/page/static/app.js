@@ -28,7 +28,7 @@ function span(ms) {
 
 function tick() {
   for (const e of document.querySelectorAll("[data-since]")) e.textContent = span(now() - Number(e.dataset.since));
-  for (const e of document.querySelectorAll("[data-at]")) e.textContent = span(now() - Number(e.dataset.at));
+  for (const e of document.querySelectorAll("[data-at]")) e.textContent = fill(body.dataset.tAgo, span(now() - Number(e.dataset.at)));
   if (stream && Date.now() - heard > STALE_MS) { stream.close(); stream = null; fail(); setTimeout(follow, 2000); }
 }
 
@@ -190,13 +190,17 @@ async function answer(form, button) {
 function filter() {
   const words = (document.querySelector("[data-filter]")?.value ?? "").toLowerCase().split(/\s+/).filter(Boolean);
   for (const e of document.querySelectorAll("[data-search]")) e.hidden = !words.every((w) => e.dataset.search.includes(w));
-  for (const e of document.querySelectorAll(".room, .branch")) e.hidden = !!words.length && !e.querySelector("[data-search]:not([hidden])");
+  for (const e of document.querySelectorAll(".branch")) e.hidden = !!words.length && !e.querySelector("[data-search]:not([hidden])");
 }
 
 document.addEventListener("submit", (event) => {
   if (!event.target.dataset.post) return;
   event.preventDefault();
   answer(event.target, event.submitter);
+});
+document.addEventListener("click", (event) => {
+  const chip = event.target.closest(".chips button");
+  if (chip?.form.reportValidity()) answer(chip.form, chip);
 });
 document.addEventListener("input", (event) => { if ("filter" in event.target.dataset) filter(); });
 document.addEventListener("visibilitychange", () => {
