@@ -77,7 +77,8 @@ enum Tab {
 struct Fact {
     name: &'static str,
     text: String,
-    ok: bool,
+    /// `ok`, `unsure` or `bad`; class and icon.
+    mood: &'static str,
     href: &'static str,
 }
 
@@ -93,6 +94,7 @@ struct Shell {
     /// Alarms on the list, and how many of them nobody has answered.
     open: usize,
     unanswered: usize,
+    /// Worst level that nobody has answered; worst of all if all are answered.
     worst: Option<Level>,
     facts: Vec<Fact>,
     /// Place in the journal that this page shows; the script follows from here.
@@ -114,7 +116,8 @@ impl Shell {
         let open = app.ports.live.alarms();
         shell.open = open.len();
         shell.unanswered = open.iter().filter(|a| a.acknowledged.is_none()).count();
-        shell.worst = open.iter().map(|a| a.level).min();
+        let unanswered = open.iter().filter(|a| a.acknowledged.is_none()).map(|a| a.level).min();
+        shell.worst = unanswered.or_else(|| open.iter().map(|a| a.level).min());
         shell.facts = facts(app, w, &shell.when);
         (shell, open)
     }
@@ -147,6 +150,16 @@ impl Shell {
     }
 }
 
+fn mood(well: bool) -> &'static str {
+    if well { "ok" } else { "bad" }
+}
+
+impl Fact {
+    fn icon(&self) -> &'static str {
+        if self.mood == "unsure" { "wait" } else { self.mood }
+    }
+}
+
 /// How the box does: links, cloud, disk, clock. Each is worth a line only when it is not well.
 fn facts(app: &App, w: Words, when: &When) -> Vec<Fact> {
     use crate::model::id::DeviceIx;
@@ -155,7 +168,7 @@ fn facts(app: &App, w: Words, when: &When) -> Vec<Fact> {
     let all = site.devices.len();
     let up = (0..).take(all).filter_map(|ix| live.device(DeviceIx(ix))).filter(|d| d.state == LinkState::Up).count();
     let mut facts =
-        vec![Fact { name: w.t("fact.devices"), text: format!("{up}/{all}"), ok: up == all, href: "/devices" }];
+        vec![Fact { name: w.t("fact.devices"), text: format!("{up}/{all}"), mood: mood(up == all), href: "/devices" }];
     let upstreams = app.ports.sync.upstreams();
     let down = upstreams.iter().find(|u| !u.up);
     let text = match down {
@@ -163,23 +176,22 @@ fn facts(app: &App, w: Words, when: &When) -> Vec<Fact> {
         None => w.t("fact.ok").to_owned(),
         Some(u) => w.t1("fact.down_for", u.since_wall_ms.map_or_else(String::new, |ms| when.since(ms))),
     };
-    facts.push(Fact { name: w.t("fact.cloud"), text, ok: down.is_none(), href: "/sync" });
+    facts.push(Fact { name: w.t("fact.cloud"), text, mood: mood(down.is_none()), href: "/sync" });
     let store = app.ports.archive.status();
     let text = store.degraded.clone().unwrap_or_else(|| w.t("fact.ok").to_owned());
-    facts.push(Fact { name: w.t("fact.store"), text, ok: store.degraded.is_none(), href: "/sync" });
-    let trust = app.ports.clock.anchor().trust;
-    let text = match trust {
-        Trust::Synced => w.t("clock.synced"),
-        Trust::Holdover => w.t("clock.holdover"),
-        Trust::Unset => w.t("clock.unset"),
+    facts.push(Fact { name: w.t("fact.store"), text, mood: mood(store.degraded.is_none()), href: "/sync" });
+    let (text, mood) = match app.ports.clock.anchor().trust {
+        Trust::Synced => (w.t("clock.synced"), "ok"),
+        Trust::Holdover => (w.t("clock.holdover"), "unsure"),
+        Trust::Unset => (w.t("clock.unset"), "bad"),
     };
-    facts.push(Fact { name: w.t("fact.clock"), text: text.to_owned(), ok: trust != Trust::Unset, href: "/sync" });
+    facts.push(Fact { name: w.t("fact.clock"), text: text.to_owned(), mood, href: "/sync" });
     let health = (app.ports.health)();
     for part in health.parts.into_iter().filter(|p| !p.ok) {
         facts.push(Fact {
             name: w.t("fact.part"),
             text: format!("{} {}", part.name, part.note),
-            ok: false,
+            mood: "bad",
             href: "/sync",
         });
     }

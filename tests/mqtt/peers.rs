@@ -147,10 +147,10 @@ async fn peer_broker_over_tls() {
     let stranger = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let broker = Mosquitto::start(Some((&own.cert.pem(), &own.signing_key.serialize_pem()))).await;
     let url = format!("mqtts://localhost:{}", broker.port);
-    let mut rig = client(url.clone(), login("secret"), Some(own.cert.pem().into_bytes()));
+    let mut rig = client(url.clone(), login("secret"), Some(own.cert.pem().as_bytes()));
     let (state, reason) = rig.line().await;
     assert_eq!(state, LinkState::Up, "{reason}");
-    let mut rig = client(url, login("secret"), Some(stranger.cert.pem().into_bytes()));
+    let mut rig = client(url, login("secret"), Some(stranger.cert.pem().as_bytes()));
     let (state, reason) = rig.line().await;
     assert!(state == LinkState::Down && reason.contains("certificate"), "{reason}");
 }

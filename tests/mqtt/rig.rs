@@ -106,7 +106,7 @@ pub(crate) fn logins() -> Vec<DeviceLogin> {
 pub(crate) struct Rig {
     pub(crate) events: mpsc::Receiver<FieldEvent>,
     pub(crate) stop: CancellationToken,
-    pub(crate) tasks: JoinSet<()>,
+    _tasks: JoinSet<()>,
 }
 
 fn wiring(path: LinePath, flood: Flood) -> (Wiring, mpsc::Receiver<FieldEvent>, CancellationToken) {
@@ -142,18 +142,18 @@ pub(crate) async fn listen(logins: Vec<DeviceLogin>, tls: Option<TlsPem>) -> Lis
     let (down, stats) = (line.downlink(), Box::new(line.stats()));
     let mut tasks = JoinSet::new();
     tasks.spawn(line.run());
-    let mut rig = Rig { events, stop, tasks };
+    let mut rig = Rig { events, stop, _tasks: tasks };
     assert_eq!(rig.line().await.0, LinkState::Up);
     Listening { rig, at, down, stats }
 }
 
 /// A client line, running.
-pub(crate) fn client(url: String, login: Option<Login>, ca_pem: Option<Vec<u8>>) -> Rig {
+pub(crate) fn client(url: String, login: Option<Login>, ca_pem: Option<&[u8]>) -> Rig {
     let client_id = Some("gatehouse-test".to_owned());
     let (wiring, events, stop) = wiring(LinePath::Mqtt { url, credential: None, ca: None, client_id }, Flood::Drop);
     let mut tasks = JoinSet::new();
     tasks.spawn(MqttClientLine::new(wiring, login, ca_pem).run());
-    Rig { events, stop, tasks }
+    Rig { events, stop, _tasks: tasks }
 }
 
 impl Rig {

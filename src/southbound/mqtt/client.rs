@@ -52,9 +52,9 @@ pub enum BadBroker {
 impl MqttClientLine {
     /// Builds the line. Bad settings do not fail here: the line then stays down and says why.
     #[must_use]
-    pub fn new(wiring: Wiring, login: Option<Login>, ca_pem: Option<Vec<u8>>) -> Self {
+    pub fn new(wiring: Wiring, login: Option<Login>, ca_pem: Option<&[u8]>) -> Self {
         let Wiring { line, config, router, clock, out, live, stop } = wiring;
-        let broker = Broker::new(&config, login, ca_pem.as_deref());
+        let broker = Broker::new(&config, login, ca_pem);
         let outlet = Outlet { line, clock, out, live, heartbeat: Arc::default() };
         Self { session: Session::new(outlet, router), broker, stop }
     }

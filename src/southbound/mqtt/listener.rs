@@ -104,10 +104,9 @@ impl Shared {
     }
 
     /// A connection ended before it was authenticated.
-    #[allow(clippy::needless_pass_by_value)]
-    fn count_stranger(&self, reason: String) {
+    fn count_stranger(&self, reason: &str) {
         self.strangers.fetch_add(1, Ordering::Relaxed);
-        tracing::debug!(line = self.outlet.line.0, %reason, "MQTT connection ended before authentication");
+        tracing::debug!(line = self.outlet.line.0, reason, "MQTT connection ended before authentication");
     }
 }
 
@@ -224,7 +223,6 @@ impl MqttListenLine {
     }
 
     /// A way to read the counters while the line runs.
-    #[must_use]
     pub fn stats(&self) -> impl Fn() -> ListenStats + Send + Sync + 'static {
         let (shared, door) = (Arc::clone(&self.shared), self.door.clone());
         move || {
@@ -300,8 +298,8 @@ async fn receive(stream: TcpStream, guest: Guest, shared: Arc<Shared>, tls: Opti
         None => connection::serve(stream, guest, &shared, by).await,
         Some(Tls(acceptor)) => match timeout_at(by, acceptor.accept(stream)).await {
             Ok(Ok(stream)) => connection::serve(stream, guest, &shared, by).await,
-            Ok(Err(error)) => shared.count_stranger(error.to_string()),
-            Err(_) => shared.count_stranger("no TLS handshake in time".to_owned()),
+            Ok(Err(error)) => shared.count_stranger(&error.to_string()),
+            Err(_) => shared.count_stranger("no TLS handshake in time"),
         },
     }
 }

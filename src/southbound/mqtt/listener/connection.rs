@@ -49,8 +49,8 @@ where
             write(Version::V4, Reply::Refused(Refusal::Version), &mut out);
             return finish(&mut stream, &mut out).await;
         }
-        Ok(Err(fault)) => return shared.count_stranger(fault.map_or_else(String::new, |f| f.to_string())),
-        Err(_) => return shared.count_stranger("no CONNECT in time".to_owned()),
+        Ok(Err(fault)) => return shared.count_stranger(&fault.map_or_else(|| "closed".to_owned(), |f| f.to_string())),
+        Err(_) => return shared.count_stranger("no CONNECT in time"),
     };
     let version = hello.version;
     match admit(hello, guest, shared) {
@@ -61,7 +61,7 @@ where
             talk.run(told, will, shared).await;
         }
         Err(refusal) => {
-            shared.count_stranger(refusal.to_string());
+            shared.count_stranger(&refusal.to_string());
             write(version, Reply::Refused(refusal), &mut out);
             finish(&mut stream, &mut out).await;
         }

@@ -1,3 +1,5 @@
+//! Tables of topics, payloads and times against one small site.
+
 use super::*;
 use crate::model::id::{Id, PointIx};
 use crate::model::link::{LinkOf, LinkState};

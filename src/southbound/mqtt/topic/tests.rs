@@ -1,3 +1,5 @@
+//! Topic tables.
+
 use super::*;
 
 #[test]

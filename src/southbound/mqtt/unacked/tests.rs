@@ -1,3 +1,5 @@
+//! Order of acknowledgements, shared promises.
+
 use std::sync::mpsc;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Broker addresses.
+
 use super::*;
 
 #[test]

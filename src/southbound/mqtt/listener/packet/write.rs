@@ -90,9 +90,8 @@ fn reply_v5(reply: Reply) -> v5::Packet {
             v5::Packet::SubAck(v5::SubAck { pkid: id, return_codes: codes.collect(), properties: None })
         }
         Reply::UnsubAck(id, known) => {
-            let reasons = known.into_iter().map(|k| match k {
-                true => v5::UnsubAckReason::Success,
-                false => v5::UnsubAckReason::NoSubscriptionExisted,
+            let reasons = known.into_iter().map(|known| {
+                if known { v5::UnsubAckReason::Success } else { v5::UnsubAckReason::NoSubscriptionExisted }
             });
             v5::Packet::UnsubAck(v5::UnsubAck { pkid: id, reasons: reasons.collect(), properties: None })
         }
