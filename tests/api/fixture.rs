@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use gatehouse::api::{
-    Archive, Desk, DeskFuture, Health, HealthPart, LimitLine, Ports, Refusal, StreamStatus, SyncView, UpstreamStatus, serve,
+    Archive, Desk, DeskFuture, Health, HealthPart, LimitLine, Ports, Refusal, StreamStatus, SyncView, UpstreamStatus,
+    serve,
 };
 use gatehouse::clock::{Clock, SystemClock};
 use gatehouse::model::alarm::{
@@ -77,7 +78,14 @@ impl World {
         seq
     }
 
-    pub(crate) fn raise(&self, device: &str, name: &str, level: Level, text: AlarmText, trigger: Option<Trigger>) -> AlarmRecord {
+    pub(crate) fn raise(
+        &self,
+        device: &str,
+        name: &str,
+        level: Level,
+        text: AlarmText,
+        trigger: Option<Trigger>,
+    ) -> AlarmRecord {
         self.raise_at(now(), device, name, level, text, trigger)
     }
 
@@ -300,10 +308,8 @@ const METER: &[Spec] = &[
     ("current", "A 相电流", "Current L1", "A", 132.9),
     ("energy", "正向有功电能", "Energy import", "kWh", 913_882.4),
 ];
-const ENV: &[Spec] = &[
-    ("temperature", "温度", "Temperature", "Cel", 31.6),
-    ("humidity", "湿度", "Humidity", "%", 71.2),
-];
+const ENV: &[Spec] =
+    &[("temperature", "温度", "Temperature", "Cel", 31.6), ("humidity", "湿度", "Humidity", "%", 71.2)];
 const LEVEL: &[Spec] = &[("level", "水位", "Water level", "m", 2.314), ("battery", "电池电量", "Battery", "%", 64.0)];
 const GATE: &[Spec] = &[("open", "门状态", "Door", "switch", 0.0), ("passes", "通行次数", "Passes", "count", 512.0)];
 
@@ -333,9 +339,11 @@ fn site() -> Site {
         lang: Lang::Zh,
         ..Site::default()
     };
-    for (name, kind, target) in
-        [("rs485_1", "serial", "/dev/ttyS1 9600 8E1"), ("plant", "tcp", "10.0.8.21:502"), ("zigbee", "mqtt", "127.0.0.1:1883")]
-    {
+    for (name, kind, target) in [
+        ("rs485_1", "serial", "/dev/ttyS1 9600 8E1"),
+        ("plant", "tcp", "10.0.8.21:502"),
+        ("zigbee", "mqtt", "127.0.0.1:1883"),
+    ] {
         site.lines.push(LineInfo { id: id(name), kind, target: target.into(), devices: vec![] });
     }
     for (ix, (dev, name, at, kind, line, points)) in (0..).zip(DEVICES) {
@@ -396,7 +404,13 @@ fn fill(site: &Site, live: &Live) {
         answer_us_max: 288_000,
         ..LinkStats::default()
     };
-    let up = |of| LinkChange { of, state: LinkState::Up, quality: Quality::Good, reason: String::new(), at: boot.plus(-9_000_000) };
+    let up = |of| LinkChange {
+        of,
+        state: LinkState::Up,
+        quality: Quality::Good,
+        reason: String::new(),
+        at: boot.plus(-9_000_000),
+    };
     for ix in 0..site.lines.len() {
         let of = LinkOf::Line(LineIx(u32::try_from(ix).unwrap()));
         live.link(&up(of));
@@ -493,9 +507,11 @@ pub(crate) fn quiet() -> Arc<World> {
 pub(crate) fn busy() -> Arc<World> {
     let world = quiet();
     let ago = |minutes: i64| now() - minutes * 60_000;
-    for (minutes, device, name, level) in
-        [(1700, "b3_lift_2", "door_held", Level::Minor), (640, "smoke_3_1202", "smoke", Level::Life), (300, "b3_pump_1", "dry_run", Level::Critical)]
-    {
+    for (minutes, device, name, level) in [
+        (1700, "b3_lift_2", "door_held", Level::Minor),
+        (640, "smoke_3_1202", "smoke", Level::Life),
+        (300, "b3_pump_1", "dry_run", Level::Critical),
+    ] {
         let words = match name {
             "smoke" => smoke(),
             "dry_run" => dry_run(),
@@ -517,7 +533,14 @@ pub(crate) fn busy() -> Arc<World> {
         trigger("b3_pump_1.pressure", 0.03, 0.05, "MPa"),
     );
     let warm = text(("配电房温度偏高", "Switch room too warm"), ("空调停机", "Air conditioning off"), ("", ""), &[]);
-    world.raise_at(ago(37), "plant_env", "warm", Level::Minor, warm, trigger("plant_env.temperature", 31.6, 30.0, "Cel"));
+    world.raise_at(
+        ago(37),
+        "plant_env",
+        "warm",
+        Level::Minor,
+        warm,
+        trigger("plant_env.temperature", 31.6, 30.0, "Cel"),
+    );
     world
 }
 
