@@ -3,6 +3,13 @@
 //! A scenario is a folder below `tests/scenarios` with a `gateway.toml` and the diagnostics it must bring in
 //! `expected.txt`. `GATEHOUSE_BLESS=1` writes what comes; read the difference before keeping it.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::string_slice,
+    clippy::float_cmp,
+    reason = "a test may stop at the first surprise"
+)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -244,6 +251,39 @@ fn shipped_profiles_are_all_there_and_without_fault() {
         let loaded = gatehouse::config::load_profile(id, &[], &SHIPPED, &Unchecked);
         let complaints = render::short(&loaded.diagnostics, &loaded.sources, Lang::En);
         assert!(loaded.profile.is_some() && complaints.is_empty(), "{complaints}");
+    }
+}
+
+#[test]
+fn the_annotated_example_passes() {
+    let loaded = load(Path::new("config/gatehouse.toml"), &[], &SHIPPED, &checker);
+    assert!(loaded.diagnostics.is_empty(), "{}", render::short(&loaded.diagnostics, &loaded.sources, Lang::En));
+    assert_eq!(loaded.config.unwrap().devices.len(), 3);
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(96))]
+
+    /// Whatever is written over a good site, there is an answer, with places that can be shown.
+    #[test]
+    fn no_damage_makes_the_reader_panic(
+        at in 0_usize..2000,
+        cut in 0_usize..40,
+        put in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..12),
+        word in proptest::sample::select(vec!["", "[", "]", "\"", "=", "{", "}", "'''", "\n", "inf", "-1", "0x", "é", "＞"]),
+    ) {
+        let mut text = fs::read("tests/scenarios/good/gateway.toml").unwrap();
+        let at = at.min(text.len());
+        let end = (at + cut).min(text.len());
+        // Half the cases put no noise in, so that the damage reaches the parser.
+        let noise = if at % 2 == 0 { put } else { Vec::new() };
+        text.splice(at..end, word.bytes().chain(noise));
+        let dir = tempfile::tempdir().unwrap();
+        let loaded = site_in(dir.path(), &text);
+        let errors = loaded.diagnostics.iter().any(|d| d.severity.word() == "error");
+        proptest::prop_assert_eq!(loaded.config.is_none(), errors);
+        render::human(&loaded.diagnostics, loaded.more, &loaded.sources, Lang::Zh, true);
+        render::json(&loaded.diagnostics, loaded.more, &loaded.sources, Lang::En);
     }
 }
 
