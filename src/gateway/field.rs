@@ -19,7 +19,6 @@ use crate::model::live::Live;
 use crate::model::site::Site;
 use crate::profile::PointSource;
 use crate::southbound::modbus::{LineRequest, ModbusDevice, ModbusLine};
-use crate::southbound::mqtt::extract::MessagePoint;
 use crate::southbound::mqtt::route::Flood;
 use crate::southbound::mqtt::{
     DeviceLogin, Login, MqttClientLine, MqttListenLine, RouteDevice, Router, TlsPem, Wiring,
@@ -181,7 +180,7 @@ fn spawn_client(
         let built = router.map(|router| {
             let Wires { clock, out, live, .. } = wires.clone();
             let wiring = Wiring { line, config: config.clone(), router, clock, out, live, stop: stop.clone() };
-            MqttClientLine::new(wiring, login.clone(), ca.clone())
+            MqttClientLine::new(wiring, login.clone(), ca.as_deref())
         });
         async move {
             built?.run().await;
@@ -258,26 +257,13 @@ fn modbus_devices(config: &Config, site: &Site, line: usize, unsupported: &[(Str
 fn route_devices(config: &Config, site: &Site, line: usize) -> Vec<RouteDevice> {
     let mut devices = Vec::new();
     for ((ix, device), info) in (0u32..).zip(&config.devices).zip(&site.devices).filter(|((_, d), _)| d.line == line) {
-        let (DeviceAddress::Topic(topic), Some(mapping)) = (&device.address, &device.profile.mqtt) else { continue };
+        let (DeviceAddress::Topic(topic), Some(_)) = (&device.address, &device.profile.mqtt) else { continue };
         let longest = device.profile.points.iter().filter_map(|p| p.every).max();
         devices.push(RouteDevice {
             device: DeviceIx(ix),
+            first_point: info.first_point,
             topic: topic.clone(),
-            mapping: mapping.clone(),
-            points: info
-                .points()
-                .zip(&device.profile.points)
-                .filter_map(|(point, spec)| match &spec.source {
-                    PointSource::Message { pointer, topic, words } => Some(MessagePoint {
-                        point,
-                        pointer: pointer.clone(),
-                        topic: *topic,
-                        words: words.clone(),
-                        kind: spec.kind,
-                    }),
-                    _ => None,
-                })
-                .collect(),
+            profile: Arc::clone(&device.profile),
             silence: longest.map(|every| every * SILENT_PERIODS),
         });
     }

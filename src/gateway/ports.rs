@@ -96,11 +96,8 @@ impl Archive for StoreArchive {
         self.0.alarms(filter)
     }
 
-    fn alarm(&self, id: &str) -> Result<Option<(AlarmRecord, Vec<JournalRow>)>, ReadError> {
-        let Some((record, events)) = self.0.alarm(id)? else { return Ok(None) };
-        let epoch = self.0.epoch(Stream::Alarm);
-        let rows = events.iter().map(|event| row_of(event, epoch)).collect();
-        Ok(Some((record, rows)))
+    fn alarm(&self, id: &str) -> Result<Option<(AlarmRecord, Vec<AlarmEvent>)>, ReadError> {
+        self.0.alarm(id)
     }
 
     fn alarm_rows(&self, after: u64, max: usize) -> Result<Vec<JournalRow>, ReadError> {
@@ -113,19 +110,6 @@ impl Archive for StoreArchive {
 
     fn status(&self) -> StoreStatus {
         self.0.status()
-    }
-}
-
-/// A change of an alarm as a row; its number is not known here and not shown in a timeline.
-fn row_of(event: &AlarmEvent, epoch: Epoch) -> JournalRow {
-    JournalRow {
-        stream: Stream::Alarm,
-        epoch,
-        seq: 0,
-        boot: event.alarm.boot,
-        at: event.at,
-        wall_ms: event.wall_ms,
-        body: serde_json::to_string(event).unwrap_or_default(),
     }
 }
 
