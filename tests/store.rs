@@ -1,5 +1,7 @@
 //! The store as a whole: what was acknowledged is there after a clean end, a kill, and damage.
 
+#![allow(clippy::unwrap_used, clippy::cast_possible_wrap)]
+
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};

@@ -42,7 +42,7 @@ impl Gather {
         let step = at.wrapping_sub(self.time);
         let is_number = kind(tag) == KIND_NUMBER;
         let scale = if is_number && self.scale != SCALE_RAW && mantissa(number, self.scale).is_none() {
-            scale_of(std::iter::once(number), self.scale)
+            scale_of(&std::iter::once(number), self.scale)
         } else {
             self.scale
         };
@@ -186,7 +186,7 @@ impl Samples {
     /// Packs; times are left out when the caller has found them in another block (`own_times` false).
     pub(crate) fn pack(&self, hour_ms: i64, own_times: bool, level: usize) -> Vec<u8> {
         let numbers = || self.numbers.iter().copied().filter(|v| !v.is_nan());
-        let scale = scale_of(numbers(), 0);
+        let scale = scale_of(&numbers(), 0);
         let mut out = vec![VERSION, scale];
         put_varint(&mut out, self.at.len() as u64);
         put_tags(&mut out, self.tags.iter().copied());

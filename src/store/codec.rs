@@ -40,7 +40,7 @@ pub(crate) fn put_varint(out: &mut Vec<u8>, mut v: u64) {
         out.push((v & 0x7f) as u8 | 0x80);
         v >>= 7;
     }
-    out.push(v as u8);
+    out.push((v & 0x7f) as u8);
 }
 
 /// Takes bytes from the front.
@@ -218,7 +218,7 @@ pub(crate) fn from_mantissa(m: i64, scale: u8) -> f64 {
 
 /// The smallest scale from `hint` on under which all of `values` are whole; [`SCALE_RAW`] if there is none.
 /// Registers times 0.1 are found in both roundings, `234 / 10` and `234 * 0.1`.
-pub(crate) fn scale_of(values: impl Iterator<Item = f64> + Clone, hint: u8) -> u8 {
+pub(crate) fn scale_of(values: &(impl Iterator<Item = f64> + Clone), hint: u8) -> u8 {
     let fits = |scale: u8| values.clone().all(|v| mantissa(v, scale).is_some());
     if hint != SCALE_RAW && fits(hint) {
         return hint;
@@ -266,17 +266,17 @@ mod tests {
         #[test]
         fn registers_become_whole_numbers(raw in -65_536i64..65_536, places in 0u8..5) {
             let divided = raw as f64 / POWERS[usize::from(places)];
-            let scale = scale_of(std::iter::once(divided), 0);
+            let scale = scale_of(&std::iter::once(divided), 0);
             prop_assert!(scale <= places);
             let times = raw as f64 * FRACTIONS[usize::from(places)];
-            prop_assert_ne!(scale_of(std::iter::once(times), 0), SCALE_RAW);
+            prop_assert_ne!(scale_of(&std::iter::once(times), 0), SCALE_RAW);
         }
     }
 
     #[test]
     fn what_is_not_decimal_stays_raw() {
         for v in [std::f64::consts::PI, f64::INFINITY, 1e300, -0.0, f64::NAN] {
-            assert_eq!(scale_of(std::iter::once(v), 0), SCALE_RAW, "{v}");
+            assert_eq!(scale_of(&std::iter::once(v), 0), SCALE_RAW, "{v}");
         }
     }
 }

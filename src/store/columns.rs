@@ -95,7 +95,7 @@ impl Encoder {
         for group in sorted.chunk_by(|a, b| a.point == b.point) {
             let id = ids[group[0].point.ix()];
             work.ids.push(i64::from(id) - before.map_or(0, |(b, _)| i64::from(b)));
-            work.counts.push(group.len() as i64);
+            work.counts.push(i64::try_from(group.len()).unwrap_or(i64::MAX));
             let same =
                 before.is_some_and(|(_, b)| b.len() == group.len() && b.iter().zip(group).all(|(x, y)| x.at == y.at));
             work.same.push(i64::from(same));
@@ -128,7 +128,7 @@ impl Encoder {
             self.scales.resize(slot + 1, 0);
         }
         let numbers = group.iter().filter_map(|r| r.value.number()).filter(|v| !v.is_nan());
-        let scale = scale_of(numbers.clone(), self.scales[slot]);
+        let scale = scale_of(&numbers, self.scales[slot]);
         self.scales[slot] = if scale == SCALE_RAW { 0 } else { scale };
         work.scales.push(i64::from(scale));
         if scale == SCALE_RAW {

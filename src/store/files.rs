@@ -81,12 +81,6 @@ pub(crate) fn bytes_of(path: &Path) -> u64 {
     COMPANIONS.iter().filter_map(|s| fs::metadata(companion(path, s)).ok()).map(|m| m.len()).sum()
 }
 
-/// Bytes of the files directly in a folder.
-pub(crate) fn bytes_in(folder: &Path) -> u64 {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.filter_map(|e| e.metadata().ok()).filter(fs::Metadata::is_file).map(|m| m.len()).sum()
-}
-
 /// Deletes a database with its companions, the file itself last but one so that no stray WAL meets a new file.
 pub(crate) fn remove(path: &Path) -> io::Result<()> {
     for suffix in ["-wal", "-shm", ""] {
@@ -122,9 +116,8 @@ pub(crate) fn header(path: &Path) -> Header {
                 Header::Plain
             }
         }
-        Ok(()) => Header::Foreign,
         Err(_) if fs::metadata(path).map_or(0, |m| m.len()) == 0 => Header::Empty,
-        Err(_) => Header::Foreign,
+        Ok(()) | Err(_) => Header::Foreign,
     }
 }
 

@@ -171,7 +171,7 @@ impl<'a> Build<'a> {
         let from = reader.shared.folded();
         let to = Folded { cut_ms, build: from.build + 1, ..from };
         let waiting = reader.heads().telemetry.saturating_sub(from.seq);
-        let level = if waiting < 4_000_000 { 8 } else { 2 };
+        let level = if waiting < 3_000_000 { 8 } else { 0 };
         Self {
             reader,
             stopped,

@@ -11,7 +11,7 @@ use crate::store::columns::Encoder;
 use crate::store::files::{self, Header};
 use crate::store::segment::{self, RawRow, Segment};
 use crate::store::shared::SegmentInfo;
-use crate::store::sqlite::{self, Fault, fault};
+use crate::store::sqlite;
 use crate::store::state::random;
 
 /// A segment is sealed when it has grown to about this.
@@ -52,8 +52,6 @@ pub(crate) struct Survey {
     pub(crate) quarantined: Vec<String>,
     /// Journal epoch and heads as the newest row knew them.
     pub(crate) journal: Option<(Epoch, Heads)>,
-    /// Boot of the newest row.
-    pub(crate) boot: u64,
 }
 
 /// What one row is committed with.
@@ -76,12 +74,11 @@ impl Log {
         let mut found: Vec<(SegmentInfo, Epoch)> = Vec::new();
         let mut newest_lost = false;
         for no in numbers {
-            match look(dir, no, newest != Some(no)) {
-                Ok(seen) => found.push(seen),
-                Err(_) => {
-                    newest_lost |= newest == Some(no);
-                    survey.quarantined.extend(files::quarantine(dir, &files::segment_path(dir, no), boot));
-                }
+            if let Ok(seen) = look(dir, no, newest != Some(no)) {
+                found.push(seen);
+            } else {
+                newest_lost |= newest == Some(no);
+                survey.quarantined.extend(files::quarantine(dir, &files::segment_path(dir, no), boot));
             }
         }
         let epoch = found.last().map(|f| f.1).or(expected.epoch).unwrap_or_else(|| Epoch(random()));
@@ -107,21 +104,16 @@ impl Log {
 
     fn survey_tail(&mut self, survey: &mut Survey, newest_lost: &mut bool, boot: u64) {
         // An empty newest file says nothing; the one before it does.
-        while let Some(last) = self.segments.last().copied_if(|s| s.seq_last == 0) {
-            self.segments.pop();
-            drop(files::remove(&files::segment_path(&self.dir, last.no)));
+        while let Some(empty) = self.segments.pop_if(|s| s.seq_last == 0) {
+            drop(files::remove(&files::segment_path(&self.dir, empty.no)));
         }
         let Some(last) = self.segments.last().cloned() else { return };
-        match last_row(&self.dir, &last, self.epoch) {
-            Some(row) => {
-                survey.journal = segment::take_heads(&row.heads);
-                survey.boot = row.boot;
-            }
-            None => {
-                *newest_lost = true;
-                survey.quarantined.extend(files::quarantine(&self.dir, &files::segment_path(&self.dir, last.no), boot));
-                self.segments.pop();
-            }
+        if let Some(row) = last_row(&self.dir, &last, self.epoch) {
+            survey.journal = segment::take_heads(&row.heads);
+        } else {
+            *newest_lost = true;
+            survey.quarantined.extend(files::quarantine(&self.dir, &files::segment_path(&self.dir, last.no), boot));
+            self.segments.pop();
         }
     }
 
@@ -263,16 +255,6 @@ impl Log {
     }
 }
 
-trait CopiedIf<T> {
-    fn copied_if(self, wanted: impl FnOnce(&T) -> bool) -> Option<T>;
-}
-
-impl<T: Clone> CopiedIf<T> for Option<&T> {
-    fn copied_if(self, wanted: impl FnOnce(&T) -> bool) -> Option<T> {
-        self.filter(|t| wanted(t)).cloned()
-    }
-}
-
 /// Looks at one file; seals it if it is not the newest.
 fn look(dir: &Path, no: u64, seal: bool) -> rusqlite::Result<(SegmentInfo, Epoch)> {
     let path = files::segment_path(dir, no);
@@ -302,9 +284,4 @@ fn last_row(dir: &Path, info: &SegmentInfo, epoch: Epoch) -> Option<RawRow> {
         Ok(Some(segment::Found::Whole(row))) => Some(row),
         _ => None,
     }
-}
-
-/// Whether an error means that the file itself is bad.
-pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
-    fault(error) == Fault::Damaged
 }

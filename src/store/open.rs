@@ -26,7 +26,7 @@ use crate::store::{OpenError, Store, StoreConfig, files};
 const JOURNAL_SKIP: u64 = 1_000;
 
 /// See [`crate::store::open`].
-pub(crate) fn open(config: &StoreConfig, points: Vec<Arc<str>>, clock: Arc<dyn Clock>) -> Result<Store, OpenError> {
+pub(crate) fn open(config: &StoreConfig, points: &[Arc<str>], clock: &Arc<dyn Clock>) -> Result<Store, OpenError> {
     if rusqlite::version_number() < SQLITE_MIN {
         return Err(OpenError::SqliteTooOld(rusqlite::version().to_owned()));
     }
@@ -35,13 +35,13 @@ pub(crate) fn open(config: &StoreConfig, points: Vec<Arc<str>>, clock: Arc<dyn C
     files::take_reserve(&dir);
     let Recovered { state, kept, mut quarantined } =
         recover::open_state(&dir).map_err(|why| OpenError::Folder { path: dir.join("state.db"), why })?;
-    let (log, survey) = Log::open(&dir, points.clone(), expected(&kept), kept.boot);
+    let (log, survey) = Log::open(&dir, points.to_vec(), expected(&kept), kept.boot);
     quarantined.extend(survey.quarantined.iter().cloned());
     let (heads, journal_gaps) = journal_heads(&kept, &survey, state.epoch);
     let heads = Heads { telemetry: survey.head, ..heads };
     let gaps: Vec<Gap> = survey.gaps.iter().cloned().chain(journal_gaps).collect();
 
-    let shared = Arc::new(share(&dir, &clock, &kept, &log, heads, state.epoch.0));
+    let shared = Arc::new(share(&dir, clock, &kept, &log, heads, state.epoch.0));
     shared.with_status(|s| s.quarantined = quarantined.len() as u64);
     let (urgent, urgent_rx) = mpsc::channel(URGENT_MAX);
     let (bulk, bulk_rx) = mpsc::channel(BULK_MAX);
@@ -142,7 +142,7 @@ impl Writer {
             drop(lock);
             if let Some(reply) = reply {
                 // Nobody may be waiting any more.
-                drop(reply.send(()));
+                reply.send(()).ok();
             }
         })?;
         Ok(())

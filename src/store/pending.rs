@@ -59,11 +59,6 @@ impl Pending {
         by_age.into_iter().chain(by_receipt).min()
     }
 
-    /// Age of the oldest.
-    pub(crate) fn age(&self, now: Instant) -> Duration {
-        self.oldest.map_or(Duration::ZERO, |t| now.saturating_duration_since(t))
-    }
-
     /// The next row: how many hand-overs it takes, and their readings in order.
     pub(crate) fn row(&self) -> (usize, Vec<&Reading>) {
         let (mut taken, mut size) = (0, 0);
@@ -144,7 +139,9 @@ mod tests {
         let (mut pending, now) = (Pending::default(), Instant::now());
         for _ in 0..4 {
             let refused = Arc::clone(&refused);
-            let receipt = Receipt::new(move |ok| drop(refused.fetch_add(u32::from(!ok), Ordering::Relaxed)));
+            let receipt = Receipt::new(move |ok| {
+                refused.fetch_add(u32::from(!ok), Ordering::Relaxed);
+            });
             pending.push(Append { readings: readings(10), receipts: vec![receipt] }, 1, now);
         }
         assert_eq!(pending.shed(25), 2);

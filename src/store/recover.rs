@@ -106,3 +106,30 @@ fn newest_boot(dir: &Path) -> u64 {
     };
     newest.take(3).find_map(boot).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::journal::Epoch;
+
+    #[test]
+    fn the_copy_gives_back_what_was_learned() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(files::prepare(dir.path()).unwrap());
+        let Recovered { mut state, kept, .. } = open_state(dir.path()).unwrap();
+        state.learn("pump_1", &["p9".to_owned()]).unwrap();
+        let cursor = Cursor { epoch: Epoch(7), seq: 9 };
+        state.cursors(&[("cloud".to_owned(), Stream::Telemetry, cursor)]).unwrap();
+        state.shadow(&shadow_path(dir.path())).unwrap();
+        let epoch = state.epoch;
+        drop(state);
+        std::fs::write(dir.path().join("state.db"), [0u8; 8192]).unwrap();
+        let again = open_state(dir.path()).unwrap();
+        assert_eq!(again.quarantined.len(), 1);
+        assert_ne!(again.state.epoch, epoch);
+        assert_eq!(again.kept.gateway_id, kept.gateway_id);
+        assert_eq!(again.kept.unsupported, vec![("pump_1".to_owned(), "p9".to_owned())]);
+        assert_eq!(again.kept.cursors, vec![("cloud".to_owned(), Stream::Telemetry, cursor)]);
+        assert_eq!(again.kept.boot, 2);
+    }
+}

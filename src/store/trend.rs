@@ -58,10 +58,10 @@ impl Steps {
     }
 
     fn finish(self) -> History {
-        let bucket = |(i, s): (usize, &Summary)| {
+        let bucket = |(i, s): (i64, &Summary)| {
             let some = |v: f64| (s.count > 0).then_some(v);
             HistoryBucket {
-                t: self.from + i as i64 * self.step,
+                t: self.from + i * self.step,
                 min: some(s.min),
                 max: some(s.max),
                 mean: some(s.sum / s.count as f64),
@@ -70,7 +70,7 @@ impl Steps {
                 bad: s.bad,
             }
         };
-        let filled = self.slots.iter().enumerate().filter(|(_, s)| s.count + s.bad > 0);
+        let filled = (0i64..).zip(&self.slots).filter(|(_, s)| s.count + s.bad > 0);
         History { step_ms: self.step, buckets: filled.map(bucket).collect() }
     }
 }

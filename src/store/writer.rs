@@ -10,7 +10,6 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::model::alarm::AlarmEvent;
 use crate::model::journal::{Cursor, Gap, GapReason, Note, Stream};
 use crate::model::stored::{Heads, StoreError};
 use crate::store::StoreConfig;
@@ -21,8 +20,9 @@ use crate::store::pending::Pending;
 use crate::store::recover;
 use crate::store::shared::Shared;
 use crate::store::sqlite::{Fault, fault};
-use crate::store::state::{Entry, Marks, State};
+use crate::store::state::{Marks, State};
 
+mod journal;
 mod upkeep;
 
 /// Pause between attempts while the disk fails: first, and at most.
@@ -320,49 +320,6 @@ impl Writer {
         }
     }
 
-    fn alarm(&mut self, event: &AlarmEvent) -> Result<u64, StoreError> {
-        let body = serde_json::to_string(event).map_err(|e| StoreError::Entry(e.to_string()))?;
-        let subject = Arc::clone(&event.alarm.id);
-        let entry = Entry { stream: Stream::Alarm, at: event.at, wall_ms: event.wall_ms, subject, body };
-        self.enter(&entry, Some(event))
-    }
-
-    fn note(&mut self, note: &Note) -> Result<u64, StoreError> {
-        if !matches!(note.stream, Stream::Event | Stream::Audit | Stream::Command) {
-            return Err(StoreError::Entry(format!("a note cannot go to stream {}", note.stream.word())));
-        }
-        let body = serde_json::to_string(note).map_err(|e| StoreError::Entry(e.to_string()))?;
-        let anchor = self.shared.clock.anchor();
-        let entry =
-            Entry { stream: note.stream, at: anchor.boot, wall_ms: anchor.wall.0, subject: Arc::from(""), body };
-        self.enter(&entry, None)
-    }
-
-    /// One journal row in its own synced transaction.
-    fn enter(&mut self, entry: &Entry, alarm: Option<&AlarmEvent>) -> Result<u64, StoreError> {
-        let mut seq = self.heads.get(entry.stream) + 1;
-        let first = self.state.as_mut().map(|s| s.enter(seq, entry, alarm));
-        if !matches!(first, Some(Ok(()))) {
-            if let Some(Err(error)) = first {
-                tracing::error!(%error, stream = entry.stream.word(), "journal entry failed; trying once more");
-                self.repair_state(&error);
-            }
-            // The repair counted what is on disk: the entry may be there, or the journal may have a new life.
-            if self.heads.get(entry.stream) < seq {
-                seq = self.heads.get(entry.stream) + 1;
-                let again = self.state.as_mut().map(|s| s.enter(seq, entry, alarm));
-                match again {
-                    Some(Ok(())) => {}
-                    Some(Err(error)) => return Err(StoreError::Disk(error.to_string())),
-                    None => return Err(StoreError::Disk("state.db cannot be opened".to_owned())),
-                }
-            }
-        }
-        self.heads.set(entry.stream, seq);
-        self.shared.heads.send_replace(self.heads);
-        Ok(seq)
-    }
-
     fn with_state<T>(&mut self, mut act: impl FnMut(&mut State) -> rusqlite::Result<T>) -> Result<T, StoreError> {
         let first = self.state.as_mut().map(&mut act);
         match first {
@@ -450,9 +407,8 @@ impl Writer {
                     tracing::error!(%error, "the hole cannot be entered in the journal");
                 }
             }
-            Ok(false) => {}
             Err(_) if self.work.gaps.len() < 1_000 => self.work.gaps.push(gap),
-            Err(_) => {}
+            Ok(false) | Err(_) => {}
         }
     }
 

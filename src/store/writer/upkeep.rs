@@ -13,9 +13,9 @@ use crate::store::state::Marks;
 
 const TICK: Duration = Duration::from_secs(10);
 const MARK_EVERY: Duration = Duration::from_secs(30);
-const GOOD_WALL_EVERY: Duration = Duration::from_secs(600);
-const SHADOW_EVERY: Duration = Duration::from_secs(86_400);
-const SHADOW_SOON: Duration = Duration::from_secs(60);
+const GOOD_WALL_EVERY: Duration = Duration::from_mins(10);
+const SHADOW_EVERY: Duration = Duration::from_hours(24);
+const SHADOW_SOON: Duration = Duration::from_mins(1);
 /// A wall clock that differs by more from its anchor gets a new one.
 const STEP_MS: i64 = 1_000;
 /// Bytes of `state.db` above which the oldest events go.

@@ -1,0 +1,54 @@
+//! Journal entries: each in its own synced transaction, tried once more after a repair.
+
+use std::sync::Arc;
+
+use super::Writer;
+use crate::model::alarm::AlarmEvent;
+use crate::model::journal::{Note, Stream};
+use crate::model::stored::StoreError;
+use crate::store::state::Entry;
+
+impl Writer {
+    pub(super) fn alarm(&mut self, event: &AlarmEvent) -> Result<u64, StoreError> {
+        let body = serde_json::to_string(event).map_err(|e| StoreError::Entry(e.to_string()))?;
+        let subject = Arc::clone(&event.alarm.id);
+        let entry = Entry { stream: Stream::Alarm, at: event.at, wall_ms: event.wall_ms, subject, body };
+        self.enter(&entry, Some(event))
+    }
+
+    pub(super) fn note(&mut self, note: &Note) -> Result<u64, StoreError> {
+        if !matches!(note.stream, Stream::Event | Stream::Audit | Stream::Command) {
+            return Err(StoreError::Entry(format!("a note cannot go to stream {}", note.stream.word())));
+        }
+        let body = serde_json::to_string(note).map_err(|e| StoreError::Entry(e.to_string()))?;
+        let anchor = self.shared.clock.anchor();
+        let entry =
+            Entry { stream: note.stream, at: anchor.boot, wall_ms: anchor.wall.0, subject: Arc::from(""), body };
+        self.enter(&entry, None)
+    }
+
+    /// One journal row in its own synced transaction.
+    fn enter(&mut self, entry: &Entry, alarm: Option<&AlarmEvent>) -> Result<u64, StoreError> {
+        let mut seq = self.heads.get(entry.stream) + 1;
+        let first = self.state.as_mut().map(|s| s.enter(seq, entry, alarm));
+        if !matches!(first, Some(Ok(()))) {
+            if let Some(Err(error)) = first {
+                tracing::error!(%error, stream = entry.stream.word(), "journal entry failed; trying once more");
+                self.repair_state(&error);
+            }
+            // The repair counted what is on disk: the entry may be there, or the journal may have a new life.
+            if self.heads.get(entry.stream) < seq {
+                seq = self.heads.get(entry.stream) + 1;
+                let again = self.state.as_mut().map(|s| s.enter(seq, entry, alarm));
+                match again {
+                    Some(Ok(())) => {}
+                    Some(Err(error)) => return Err(StoreError::Disk(error.to_string())),
+                    None => return Err(StoreError::Disk("state.db cannot be opened".to_owned())),
+                }
+            }
+        }
+        self.heads.set(entry.stream, seq);
+        self.shared.heads.send_replace(self.heads);
+        Ok(seq)
+    }
+}
