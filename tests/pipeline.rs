@@ -355,7 +355,7 @@ async fn readings_that_the_store_does_not_take_never_hold_up_an_alarm() {
 async fn receipts_are_told_after_the_store_has_the_readings() {
     let bench = Bench::new();
     let (tell, told) = oneshot::channel();
-    bench.scan_with(1.0, 1.0, Some(Receipt::new(move |kept| drop(tell.send(kept))))).await;
+    bench.scan_with(1.0, 1.0, Some(Receipt::new(move |kept| tell.send(kept).unwrap()))).await;
     assert_eq!(told.await, Ok(true));
     assert_eq!(bench.kept.lock().unwrap().readings.len(), 3);
 }

@@ -76,7 +76,7 @@ fn rules() -> Vec<RuleDef> {
 
 fn alarm(rule: &RuleDef) -> AlarmDef {
     AlarmDef {
-        key: rule.key.clone(),
+        key: std::sync::Arc::clone(&rule.key),
         device: None,
         level: Level::Major,
         text: AlarmText::default(),
