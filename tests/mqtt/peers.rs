@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::process::Output;
 
 use gatehouse::model::link::LinkState;
-use gatehouse::southbound::mqtt::Login;
+use gatehouse::southbound::mqtt::{Login, TlsPem};
 
 use crate::mosquitto::{Mosquitto, peer, program};
 use crate::rig::{Rig, client, listen, logins, value};
@@ -203,6 +203,28 @@ async fn peer_mosquitto_pub_to_the_listener() {
     let said = String::from_utf8_lossy(&output.stderr).to_lowercase();
     assert!(said.contains("not authori") || !output.status.success(), "{output:?}");
     assert_eq!((on.stats)().foreign, 1);
+}
+
+#[tokio::test]
+async fn peer_listener_over_tls() {
+    if !peer("mosquitto_pub", &["--help"]) {
+        return;
+    }
+    let own = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let ca = folder.path().join("ca.pem");
+    std::fs::write(&ca, own.cert.pem()).unwrap();
+    let key = own.signing_key.serialize_pem().into_bytes();
+    let mut on = listen(logins(), Some(TlsPem { certificates: own.cert.pem().into_bytes(), key })).await;
+    let port = on.at.port().to_string();
+    let ca = ca.display().to_string();
+    let own = ["-u", "a", "-P", "pw-a", "-q", "1", "-t", "site/a/up", "-m", r#"{"v":3}"#];
+    let arguments = [&["-h", "localhost", "-p", &port, "--cafile", &ca][..], &own].concat();
+    let (output, seen) = tokio::join!(run("mosquitto_pub", &arguments), on.rig.committed());
+    assert_eq!(seen, (0, 3.0));
+    assert!(output.status.success(), "{output:?}");
+    let plain = [&["-h", "localhost", "-p", &port][..], &own].concat();
+    assert!(!run("mosquitto_pub", &plain).await.status.success(), "no talk without TLS");
 }
 
 /// Publishes 50 messages at each QoS, waits for every acknowledgement, sees a command come back.
