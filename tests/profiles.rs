@@ -87,7 +87,7 @@ fn read(path: &Path) -> Arc<Profile> {
         .map(|d| format!("{}: {} ({:?})", d.place(&loaded.sources), d.message.en, d.help.as_ref().map(|h| &h.en)))
         .collect();
     assert!(faults.is_empty(), "{}", faults.join("\n"));
-    loaded.config.unwrap()
+    loaded.profile.unwrap()
 }
 
 #[test]
