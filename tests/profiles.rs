@@ -1,5 +1,7 @@
 //! Every shipped profile: read by the strict reader, run through its golden vectors, and held to the house rules.
 
+#![allow(clippy::unwrap_used, reason = "a test says what went wrong by failing")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
