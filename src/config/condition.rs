@@ -72,7 +72,11 @@ fn condition(record: &Record, names: &Names<'_>, cx: &mut Context<'_>) -> Option
 fn limit(limit: &Record, names: &Names<'_>, cx: &mut Context<'_>) -> Option<Condition> {
     let point = point(limit, names, cx, Some("limit"));
     let sided = side(limit, names, cx);
-    let hysteresis = setting(limit.item("hysteresis")?, names, cx)?;
+    // Never give an alarm up silently for want of a setting that need not be written.
+    let hysteresis = match limit.item("hysteresis") {
+        Some(item) => setting(item, names, cx)?,
+        None => Setting::Number(0.0),
+    };
     if matches!(hysteresis, Setting::Number(v) if v < 0.0) {
         cx.error(
             code::RANGE,
