@@ -400,7 +400,7 @@ pub(crate) fn busy() -> Arc<World> {
         "warm",
         Level::Minor,
         warm,
-        Some(Some(trigger("plant_env.temperature", 31.6, 30.0, "Cel"))),
+        Some(trigger("plant_env.temperature", 31.6, 30.0, "Cel")),
     );
     world
 }
