@@ -108,7 +108,7 @@ fn page_address(wanted: Option<u16>) -> Result<SocketAddr> {
         return Ok(at(port));
     }
     let free = std::net::TcpListener::bind(at(PAGE_PORT)).or_else(|_| std::net::TcpListener::bind(at(0)));
-    Ok(free.and_then(|l| l.local_addr()).context("no free port")?)
+    free.and_then(|l| l.local_addr()).context("no free port")
 }
 
 async fn open_world(config: &mut Config) -> Result<(MockCloud, Town)> {
