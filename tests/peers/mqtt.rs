@@ -1,6 +1,6 @@
 //! mosquitto as broker, mosquitto_pub and paho as devices: nothing that was promised is lost, whoever is restarted.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -18,18 +18,20 @@ use crate::rig::{Process, Site, free_port, until};
 
 const NUMBERED: &str = "meter/numbered";
 
-/// All good values of a point in the data of a stopped gateway, with repetitions.
-fn stored(data: &Path, key: &str) -> Vec<f64> {
+/// All good numbers in the data of a stopped gateway, by point.
+fn stored(data: &Path) -> BTreeMap<String, Vec<f64>> {
     let config = StoreConfig { path: data.to_owned(), ..StoreConfig::default() };
-    let store = open(&config, vec![Arc::from(key)], Arc::new(SystemClock)).unwrap();
-    let (mut seq, mut values) = (0, Vec::new());
+    let store = open(&config, Vec::new(), Arc::new(SystemClock)).unwrap();
+    let (mut seq, mut values) = (0, BTreeMap::<_, Vec<f64>>::new());
     while let Some(batch) = store.reader.telemetry_after(seq).unwrap() {
-        seq = batch.seq_first + u64::from(batch.count) - 1;
-        let point = batch.keys.iter().position(|k| **k == *key).map(|ix| u32::try_from(ix).unwrap());
+        seq = batch.seq_last();
         let columns = &batch.columns;
-        let rows = columns.point.iter().zip(&columns.quality).zip(&columns.value);
-        let good = rows.filter(|((p, quality), _)| Some(**p) == point && **quality == Quality::Good);
-        values.extend(good.filter_map(|(_, value)| value.number()));
+        for ((point, quality), value) in columns.point.iter().zip(&columns.quality).zip(&columns.value) {
+            let key = &batch.keys[usize::try_from(*point).unwrap()];
+            if let (Quality::Good, Some(number)) = (*quality, value.number()) {
+                values.entry(key.to_string()).or_default().push(number);
+            }
+        }
     }
     values
 }
@@ -94,7 +96,7 @@ async fn a_zigbee_bridge_behind_a_mosquitto_that_is_restarted() {
     publish("site/s1", r#"{"smoke":false,"battery":12}"#, &[]);
     gateway.until_point("s1.battery", &json!(12.0), "good");
     gateway.stop();
-    let kept = stored(&site.path("data"), "s1.battery");
+    let kept = &stored(&site.path("data"))["s1.battery"];
     let missing: Vec<_> =
         (1..=400).map(|n| f64::from(n) / 4.0).filter(|v| !kept.iter().any(|k| k.total_cmp(v).is_eq())).collect();
     println!("{} readings stored of 400 published across the restart", kept.len());
@@ -168,8 +170,9 @@ fn what_the_listener_acknowledged_survives_a_kill() {
     let kept = gateway.get("/api/v1/history?point=pub5.v");
     assert!(kept["buckets"].as_array().is_some_and(|b| !b.is_empty()), "{kept}");
     gateway.stop();
+    let stored = stored(&site.path("data"));
     for user in users {
-        let kept = whole(stored(&site.path("data"), &format!("{user}.v")).into_iter());
+        let kept = whole(stored[&format!("{user}.v")].iter().copied());
         let promised = match user {
             "pub4" | "pub5" => (1..=60).collect(),
             _ => acknowledged(&site.path(user)),
