@@ -100,9 +100,10 @@ impl Site {
 }
 
 fn site_text(plan: &Plan<'_>) -> String {
-    let mut text = "version = 1\n[site]\nid = \"test\"\nname = \"test\"\ntime_zone = \"Asia/Shanghai\"\nlang = \"en\"\n\
+    let mut text =
+        "version = 1\n[site]\nid = \"test\"\nname = \"test\"\ntime_zone = \"Asia/Shanghai\"\nlang = \"en\"\n\
          [api]\nbind = \"127.0.0.1:0\"\n"
-        .to_owned();
+            .to_owned();
     let _ = writeln!(text, "[store]\n{}", plan.store);
     if let Some(url) = &plan.cloud {
         let _ = writeln!(text, "[upstream.cloud]\nhttp = {{ url = \"{url}\" }}");
@@ -124,10 +125,8 @@ fn profile_text() -> String {
         name = { zh = \"试验\", en = \"test\" }\nsource = [\"made for the tests\"]\n"
         .to_owned();
     for ix in 0..REGISTERS {
-        let _ = write!(
-            text,
-            "[point.p{ix}]\nname = {{ zh = \"点{ix}\", en = \"point {ix}\" }}\nread = \"holding:{ix}\"\n"
-        );
+        let _ =
+            write!(text, "[point.p{ix}]\nname = {{ zh = \"点{ix}\", en = \"point {ix}\" }}\nread = \"holding:{ix}\"\n");
     }
     text.push_str(
         "[alarm.on]\nlimit = { point = \"p1\", above = 0.5, hysteresis = 0.1 }\nlevel = \"critical\"\n\
@@ -199,6 +198,8 @@ impl Gateway {
         let took = begun.elapsed();
         let ready = ready.unwrap_or_else(|| panic!("not ready: {}", said.text()));
         let at = ready.split("http://").nth(1).unwrap().split('/').next().unwrap().to_owned();
+        // A second call only says that it is already there.
+        drop(rustls::crypto::ring::default_provider().install_default());
         let http = reqwest::Client::builder().no_proxy().connect_timeout(Duration::from_secs(5)).build().unwrap();
         let pid = child.id().unwrap();
         Self { child, pid, page: format!("http://{at}"), took, said, http }
