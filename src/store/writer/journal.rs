@@ -8,7 +8,32 @@ use crate::model::journal::{Note, Stream};
 use crate::model::stored::StoreError;
 use crate::store::state::Entry;
 
+/// What does not work at present, in words.
+#[derive(Debug, Default)]
+pub(super) struct Troubles {
+    pub(super) log: Option<String>,
+    pub(super) journal: Option<String>,
+    pub(super) room: Option<String>,
+}
+
+impl Troubles {
+    /// What people are told.
+    pub(super) fn first(&self) -> Option<String> {
+        self.log.as_ref().or(self.journal.as_ref()).or(self.room.as_ref()).cloned()
+    }
+}
+
 impl Writer {
+    /// Notes whether `state.db` takes entries at present.
+    pub(super) fn journal_went<T>(&mut self, done: rusqlite::Result<T>) -> Result<T, StoreError> {
+        let done = done.map_err(|error| match error {
+            rusqlite::Error::InvalidQuery => "state.db cannot be opened".to_owned(),
+            error => error.to_string(),
+        });
+        self.work.troubles.journal = done.as_ref().err().cloned();
+        done.map_err(StoreError::Disk)
+    }
+
     pub(super) fn alarm(&mut self, event: &AlarmEvent) -> Result<u64, StoreError> {
         let body = serde_json::to_string(event).map_err(|e| StoreError::Entry(e.to_string()))?;
         let subject = Arc::clone(&event.alarm.id);
@@ -40,13 +65,10 @@ impl Writer {
             if self.heads.get(entry.stream) < seq {
                 seq = self.heads.get(entry.stream) + 1;
                 let again = self.state.as_mut().map(|s| s.enter(seq, entry, alarm));
-                match again {
-                    Some(Ok(())) => {}
-                    Some(Err(error)) => return Err(StoreError::Disk(error.to_string())),
-                    None => return Err(StoreError::Disk("state.db cannot be opened".to_owned())),
-                }
+                self.journal_went(again.unwrap_or(Err(rusqlite::Error::InvalidQuery)))?;
             }
         }
+        self.work.troubles.journal = None;
         self.heads.set(entry.stream, seq);
         self.shared.heads.send_replace(self.heads);
         Ok(seq)
