@@ -28,7 +28,7 @@ use crate::gateway::field::{Field, Wires};
 use crate::gateway::office::{Office, OfficeParts};
 use crate::model::live::{Live, LiveEvent};
 use crate::model::site::Site;
-use crate::pipeline::{Gauges, Pipeline, Ports, Setup};
+use crate::pipeline::{Pipeline, Ports, Setup};
 use crate::store::{OpenError, Store};
 use crate::supervise::watchdog::Watched;
 use crate::supervise::{Policy, Pulse, Roster, Stage};
@@ -136,9 +136,6 @@ impl Gateway {
         let mut south = Stage::new("south", roster.clone(), fatal.clone());
         let mut middle = Stage::new("pipeline", roster.clone(), fatal.clone());
         let wires = Wires { site: site.clone(), clock: clock.clone(), out: field_tx, live: live.clone() };
-        let gauges = Arc::new(Gauges::default());
-        let pulse = Pulse::of(gauges.pulse.clone());
-        let mut watched = vec![Watched { name: "pipeline", pulse, limit: PIPELINE_STILL_MAX }];
         let setup = Setup {
             site: site.clone(),
             live: live.clone(),
@@ -151,27 +148,15 @@ impl Gateway {
             upstreams: config.upstreams.iter().map(|u| u.id.clone()).collect(),
             open: store.opened.open_alarms,
         };
-        let pipeline = Pipeline::new(
-            setup,
-            Ports {
-                field: field_rx,
-                commands: desk_rx,
-                events: events.clone(),
-                sink: ports::StoreSink { handle: store.handle.clone(), site: site.clone() },
-                gauges,
-                stop: middle.token(),
-            },
-        );
-        let mut once = Some(pipeline);
-        middle.spawn("pipeline", Policy::Fatal, move || {
-            let pipeline = once.take();
-            async move {
-                if let Some(pipeline) = pipeline {
-                    pipeline.run().await;
-                }
-                Ok(())
-            }
-        });
+        let ports = Ports {
+            field: field_rx,
+            commands: desk_rx,
+            events: events.clone(),
+            sink: ports::StoreSink { handle: store.handle.clone(), site: site.clone() },
+            gauges: Arc::default(),
+            stop: middle.token(),
+        };
+        let mut watched = vec![spawn_pipeline(&mut middle, setup, ports)];
         let (pulses, askers) = field.spawn(&mut south, &wires).await?;
         watched.extend(pulses);
         drop(wires);
@@ -204,4 +189,20 @@ impl Gateway {
         store.handle.close().await;
         Ok(end)
     }
+}
+
+/// Spawns the pipeline; without it nothing is safe, so its loss ends the gateway.
+fn spawn_pipeline(stage: &mut Stage, setup: Setup, ports: Ports<ports::StoreSink>) -> Watched {
+    let pulse = Pulse::of(ports.gauges.pulse.clone());
+    let mut once = Some(Pipeline::new(setup, ports));
+    stage.spawn("pipeline", Policy::Fatal, move || {
+        let pipeline = once.take();
+        async move {
+            if let Some(pipeline) = pipeline {
+                pipeline.run().await;
+            }
+            Ok(())
+        }
+    });
+    Watched { name: "pipeline", pulse, limit: PIPELINE_STILL_MAX }
 }

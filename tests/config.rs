@@ -149,7 +149,7 @@ fn odd_files_end_in_a_message() {
         let loaded = site_in(dir.path(), text);
         assert!(loaded.config.is_none());
         assert!(loaded.diagnostics.iter().any(|d| d.code.id == code), "{:?}", loaded.diagnostics);
-        assert!(!render::human(&loaded.diagnostics, loaded.more, &loaded.sources, Lang::Zh, true).contains("\u{7}"));
+        assert!(!render::human(&loaded.diagnostics, loaded.more, &loaded.sources, Lang::Zh, true).contains('\u{7}'));
     };
     check(b"", "GH1103");
     check(b"version = 1\n\0", "GH1003");
@@ -243,7 +243,7 @@ fn secrets_are_looked_for_and_wide_ones_refused() {
 #[test]
 fn shipped_profiles_are_all_there_and_without_fault() {
     let root = Path::new(ROOT).join("config/profiles");
-    let files = gatehouse::config::library::list(&[root.clone()], &ShippedProfiles::NONE);
+    let files = gatehouse::config::library::list(std::slice::from_ref(&root), &ShippedProfiles::NONE);
     let on_disk: Vec<&str> = files.iter().map(|p| p.id.as_str()).collect();
     let compiled: Vec<&str> = SHIPPED.0.iter().map(|(id, _)| *id).collect();
     assert_eq!(on_disk, compiled, "config/profiles and src/config/shipped.rs differ");
@@ -282,7 +282,7 @@ proptest::proptest! {
         let loaded = site_in(dir.path(), &text);
         let errors = loaded.diagnostics.iter().any(|d| d.severity.word() == "error");
         proptest::prop_assert_eq!(loaded.config.is_none(), errors);
-        assert!(!render::human(&loaded.diagnostics, loaded.more, &loaded.sources, Lang::Zh, true).contains("\u{7}"));
+        assert!(!render::human(&loaded.diagnostics, loaded.more, &loaded.sources, Lang::Zh, true).contains('\u{7}'));
         assert!(render::json(&loaded.diagnostics, loaded.more, &loaded.sources, Lang::En).is_object());
     }
 }

@@ -20,17 +20,17 @@ use crate::rules::{Names, RuleDef, RuleFault, Test, define};
 
 /// Everything the pipeline is made of.
 #[derive(Debug, Default)]
-pub struct Defs {
+pub(super) struct Defs {
     /// Treatment of every point.
-    pub points: Vec<PointRule>,
+    pub(super) points: Vec<PointRule>,
     /// Rules.
-    pub rules: Vec<RuleDef>,
+    pub(super) rules: Vec<RuleDef>,
     /// Alarms, one per rule.
-    pub alarms: Vec<AlarmDef>,
+    pub(super) alarms: Vec<AlarmDef>,
     /// Limits to draw into trends.
-    pub limits: BTreeMap<PointIx, Vec<LimitLine>>,
+    pub(super) limits: BTreeMap<PointIx, Vec<LimitLine>>,
     /// Points computed from others of their device.
-    pub derived: Vec<DerivedPoint>,
+    pub(super) derived: Vec<DerivedPoint>,
 }
 
 /// A rule that does not fit the site. The check of the configuration finds all of these first, with their places.
@@ -44,7 +44,7 @@ pub struct DefFault {
 }
 
 /// Makes the definitions.
-pub fn definitions(config: &Config, site: &Site) -> Result<Defs, DefFault> {
+pub(super) fn definitions(config: &Config, site: &Site) -> Result<Defs, DefFault> {
     let mut defs = Defs::default();
     for ((ix, device), info) in (0u32..).zip(&config.devices).zip(&site.devices) {
         let every = config.lines.get(device.line).map_or(Duration::from_secs(1), |l| l.every);
@@ -61,7 +61,7 @@ pub fn definitions(config: &Config, site: &Site) -> Result<Defs, DefFault> {
                 latched: alarm.latched,
                 condition: &alarm.condition,
             };
-            defs.add(rule, about, site);
+            defs.add(rule, &about, site);
         }
         defs.derive(device, &names)?;
     }
@@ -99,7 +99,7 @@ struct About<'a> {
 }
 
 impl Defs {
-    fn add(&mut self, rule: RuleDef, about: About<'_>, site: &Site) {
+    fn add(&mut self, rule: RuleDef, about: &About<'_>, site: &Site) {
         let watched = rule.test.points();
         let first = watched.first().and_then(|p| site.points.get(p.ix()));
         if let Test::Limit { point, limit, .. } = &rule.test {
@@ -148,7 +148,7 @@ impl Defs {
             latched: rule.latched,
             condition: &rule.condition,
         };
-        self.add(def, about, site);
+        self.add(def, &about, site);
         Ok(())
     }
 }

@@ -34,26 +34,26 @@ const SILENT_PERIODS: u32 = 3;
 
 /// What the lines are wired to.
 #[derive(Debug, Clone)]
-pub struct Wires {
+pub(super) struct Wires {
     /// Names.
-    pub site: Arc<Site>,
+    pub(super) site: Arc<Site>,
     /// Clocks.
-    pub clock: Arc<dyn Clock>,
+    pub(super) clock: Arc<dyn Clock>,
     /// Towards the pipeline.
-    pub out: mpsc::Sender<FieldEvent>,
+    pub(super) out: mpsc::Sender<FieldEvent>,
     /// The present.
-    pub live: Arc<Live>,
+    pub(super) live: Arc<Live>,
 }
 
 /// Ways to ask a Modbus line something, by line number.
-pub type Askers = BTreeMap<usize, mpsc::Sender<LineRequest>>;
+pub(super) type Askers = BTreeMap<usize, mpsc::Sender<LineRequest>>;
 
 /// The lines, ready to run.
 #[derive(Debug)]
-pub struct Field {
+pub(super) struct Field {
     lines: Vec<Ready>,
     /// Where each line listens, for those that do.
-    pub listening: Vec<Option<SocketAddr>>,
+    pub(super) listening: Vec<Option<SocketAddr>>,
 }
 
 #[derive(Debug)]
@@ -74,7 +74,7 @@ struct ListenParts {
 
 impl Field {
     /// Looks up everything the lines need; opens nothing yet.
-    pub fn prepare(
+    pub(super) fn prepare(
         config: &Config,
         site: &Site,
         unsupported: &[(String, String)],
@@ -109,14 +109,18 @@ impl Field {
     }
 
     /// Binds listeners and spawns every line into `stage`. Returns the pulses to watch and the askers.
-    pub async fn spawn(&mut self, stage: &mut Stage, wires: &Wires) -> Result<(Vec<Watched>, Askers), StartError> {
+    pub(super) async fn spawn(
+        &mut self,
+        stage: &mut Stage,
+        wires: &Wires,
+    ) -> Result<(Vec<Watched>, Askers), StartError> {
         let mut askers = Askers::new();
         let mut pulses = Vec::new();
         for (ix, ready) in std::mem::take(&mut self.lines).into_iter().enumerate() {
             let name = wires.site.lines.get(ix).map_or_else(String::new, |l| format!("line {}", l.id));
             let pulse = match ready {
                 Ready::Modbus { line, config, devices } => {
-                    spawn_modbus(stage, name, wires, (line, config, devices), (ix, &mut askers))
+                    Some(spawn_modbus(stage, name, wires, (line, config, devices), (ix, &mut askers)))
                 }
                 Ready::Client { line, config, devices, login, ca } => {
                     spawn_client(stage, name, wires, (line, config, devices), (login, ca))
@@ -126,7 +130,7 @@ impl Field {
                     if let Some(slot) = self.listening.get_mut(ix) {
                         *slot = Some(at);
                     }
-                    pulse
+                    Some(pulse)
                 }
             };
             pulses.extend(pulse);
@@ -136,10 +140,10 @@ impl Field {
 }
 
 /// Longest stillness of a line's task: it turns at least every 10 s, and waits for the pipeline for less than this.
-const LINE_STILL_MAX: Duration = Duration::from_secs(60);
+const LINE_STILL_MAX: Duration = Duration::from_mins(1);
 
-fn watched(pulse: Arc<std::sync::atomic::AtomicU64>) -> Option<Watched> {
-    Some(Watched { name: "line", pulse: Pulse::of(pulse), limit: LINE_STILL_MAX })
+fn watched(pulse: Arc<std::sync::atomic::AtomicU64>) -> Watched {
+    Watched { name: "line", pulse: Pulse::of(pulse), limit: LINE_STILL_MAX }
 }
 
 fn spawn_modbus(
@@ -148,7 +152,7 @@ fn spawn_modbus(
     wires: &Wires,
     (line, config, devices): (LineIx, LineConfig, Vec<ModbusDevice>),
     (ix, askers): (usize, &mut Askers),
-) -> Option<Watched> {
+) -> Watched {
     let (ask, requests) = mpsc::channel(REQUESTS_MAX);
     askers.insert(ix, ask);
     let (wires, stop) = (wires.clone(), stage.token());
@@ -175,19 +179,23 @@ fn spawn_client(
     (login, ca): (Option<Login>, Option<Vec<u8>>),
 ) -> Option<Watched> {
     let (wires, stop) = (wires.clone(), stage.token());
+    let make = move || {
+        let router = Router::new(devices.clone(), Flood::Drop).map_err(|e| e.to_string())?;
+        let Wires { clock, out, live, .. } = wires.clone();
+        let wiring = Wiring { line, config: config.clone(), router, clock, out, live, stop: stop.clone() };
+        Ok::<_, String>(MqttClientLine::new(wiring, login.clone(), ca.as_deref()))
+    };
+    let first = make();
+    let pulse = first.as_ref().ok().map(|line| watched(line.heartbeat()));
+    let mut next = Some(first);
     stage.spawn(name, Policy::Restart, move || {
-        let router = Router::new(devices.clone(), Flood::Drop).map_err(|e| e.to_string());
-        let built = router.map(|router| {
-            let Wires { clock, out, live, .. } = wires.clone();
-            let wiring = Wiring { line, config: config.clone(), router, clock, out, live, stop: stop.clone() };
-            MqttClientLine::new(wiring, login.clone(), ca.as_deref())
-        });
+        let line = next.take().unwrap_or_else(&make);
         async move {
-            built?.run().await;
+            line?.run().await;
             Ok(())
         }
     });
-    None
+    pulse
 }
 
 async fn spawn_listener(
@@ -195,7 +203,7 @@ async fn spawn_listener(
     name: String,
     wires: &Wires,
     parts: ListenParts,
-) -> Result<(Option<Watched>, SocketAddr), StartError> {
+) -> Result<(Watched, SocketAddr), StartError> {
     let (wires, stop) = (wires.clone(), stage.token());
     let make = move || {
         let router = Router::new(parts.devices.clone(), Flood::Delay).map_err(|e| e.to_string())?;

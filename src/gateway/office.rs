@@ -103,8 +103,9 @@ impl Office {
             runtime.block_on(work(wiring, upstreams, stopped));
             // A blocking read that hangs on the disk must not hold up the end.
             runtime.shutdown_timeout(Duration::from_secs(1));
-            // Nobody may be waiting any more.
-            drop(tell.send(()));
+            if tell.send(()).is_err() {
+                tracing::debug!("nobody waited for the office");
+            }
         })?;
         Ok(Self { address, stop, ended, thread })
     }
@@ -160,24 +161,9 @@ async fn work(wiring: Wiring, upstreams: Vec<Ready>, stop: CancellationToken) {
     let mut north = Stage::new("north", roster.clone(), never.clone());
     let mut desk_side = Stage::new("office", roster.clone(), never);
     let mut statuses = Vec::new();
-    for (id, status, token, upstream, mut rebuild) in upstreams {
-        statuses.push((id.clone(), status));
-        let mut first = Some(upstream);
-        let (outer, inner) = (north.token(), token);
-        north.spawn(format!("upstream {id}"), Policy::Restart, move || {
-            let upstream = first.take().map_or_else(&mut rebuild, Ok);
-            let (outer, inner) = (outer.clone(), inner.clone());
-            async move {
-                let run = upstream?.run();
-                tokio::pin!(run);
-                tokio::select! {
-                    () = &mut run => return Ok(()),
-                    () = outer.cancelled() => inner.cancel(),
-                }
-                run.await;
-                Ok(())
-            }
-        });
+    for ready in upstreams {
+        statuses.push((ready.0.clone(), ready.1.clone()));
+        spawn_upstream(&mut north, ready);
     }
     let started = clock.boot();
     let all = statuses.iter().map(|(_, s)| s.clone()).collect();
@@ -225,6 +211,25 @@ async fn work(wiring: Wiring, upstreams: Vec<Ready>, stop: CancellationToken) {
     stop.cancelled().await;
     north.stop(STAGE_GRACE).await;
     desk_side.stop(STAGE_GRACE).await;
+}
+
+fn spawn_upstream(north: &mut Stage, (id, _, inner, upstream, mut rebuild): Ready) {
+    let mut first = Some(upstream);
+    let outer = north.token();
+    north.spawn(format!("upstream {id}"), Policy::Restart, move || {
+        let upstream = first.take().map_or_else(&mut rebuild, Ok);
+        let (outer, inner) = (outer.clone(), inner.clone());
+        async move {
+            let run = upstream?.run();
+            tokio::pin!(run);
+            tokio::select! {
+                () = &mut run => return Ok(()),
+                () = outer.cancelled() => inner.cancel(),
+            }
+            run.await;
+            Ok(())
+        }
+    });
 }
 
 /// Looks at gatehouse itself: for health, and to raise its own alarms.

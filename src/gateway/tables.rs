@@ -10,8 +10,7 @@ use crate::profile::{PointSource, PointSpec};
 use crate::southbound::{LineConfig, LinePath, SerialConfig};
 
 /// Builds the tables. Points of one device stand together, in profile order.
-#[must_use]
-pub fn tables(config: &Config) -> Site {
+pub(super) fn tables(config: &Config) -> Site {
     let mut site = Site {
         id: config.site_id.as_str().to_owned(),
         name: config.site_name.clone(),
@@ -92,8 +91,7 @@ fn point_info(ix: DeviceIx, device: &DeviceConfig, point: &PointSpec, line_every
 }
 
 /// How often a point is read or expected: messages come when they come unless the profile says otherwise.
-#[must_use]
-pub fn period(point: &PointSpec, line_every: Duration) -> Duration {
+pub(super) fn period(point: &PointSpec, line_every: Duration) -> Duration {
     point.every.unwrap_or(match point.source {
         PointSource::Message { .. } => Duration::ZERO,
         PointSource::Register(_) | PointSource::Derived(_) => line_every,

@@ -1,3 +1,5 @@
+//! CloudEvents bodies against the published contract.
+
 use serde_json::{Value as Json, json};
 
 use super::*;

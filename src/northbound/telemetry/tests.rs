@@ -1,3 +1,5 @@
+//! Telemetry bodies: series form, number spelling, determinism.
+
 use serde_json::Value as Json;
 
 use super::*;

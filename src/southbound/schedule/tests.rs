@@ -1,3 +1,5 @@
+//! Deadlines without drift, missed scans, no burst after a standstill.
+
 use proptest::prelude::*;
 
 use super::*;

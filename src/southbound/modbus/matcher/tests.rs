@@ -1,3 +1,5 @@
+//! Late, foreign, short, split and noisy frames against the matcher.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Plans cover every point once and stay within the limits, whatever the order of points.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! One exchange over in-memory streams: deadlines, late answers, listening out.
+
 use tokio::io::DuplexStream;
 
 use super::*;

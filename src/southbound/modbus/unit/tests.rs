@@ -1,3 +1,5 @@
+//! Health of one unit: suspect, quarantine, probes, recovery.
+
 use super::*;
 
 #[test]
