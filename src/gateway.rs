@@ -162,6 +162,8 @@ impl Gateway {
                 stop: middle.token(),
             },
         );
+        // Everybody has what they need of it.
+        drop(config);
         let mut once = Some(pipeline);
         middle.spawn("pipeline", Policy::Fatal, move || {
             let pipeline = once.take();
