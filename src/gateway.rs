@@ -179,18 +179,7 @@ impl Gateway {
             watched,
         })?;
         ready(&Running { api: office.address(), lines: field.listening.clone(), events });
-        let end = tokio::select! {
-            () = asked => End::Asked,
-            () = fatal.cancelled() => End::PartLost,
-            () = store.handle.ended() => {
-                tracing::error!("the store's writer has ended; the gateway stops to be started anew");
-                End::PartLost
-            }
-            () = office.lost() => {
-                tracing::error!("the office has ended; the gateway stops to be started anew");
-                End::PartLost
-            }
-        };
+        let end = first_end(asked, &fatal, &store.handle, &mut office).await;
         tracing::info!(?end, "stopping");
         crate::supervise::watchdog::stopping();
         drop(askers);
@@ -198,16 +187,42 @@ impl Gateway {
         middle.stop(STAGE_GRACE).await;
         // Held until here: the pipeline ends when it is told to, not when the lines do.
         drop(wires);
-        match tokio::time::timeout(STORE_GRACE, store.handle.flush()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!(%error, "the last readings could not be committed"),
-            Err(_) => tracing::error!("the disk hangs: the last readings could not be committed"),
-        }
+        flush(&store.handle).await;
         office.stop().await;
-        if tokio::time::timeout(STORE_GRACE, store.handle.close()).await.is_err() {
-            tracing::error!("the disk hangs: the store could not be closed in order; the next start checks everything");
-        }
+        close(store.handle).await;
         Ok(end)
+    }
+}
+
+/// Runs until asked to stop, or until something without which nothing is safe has ended.
+async fn first_end(
+    asked: impl Future<Output = ()>,
+    fatal: &CancellationToken,
+    store: &StoreHandle,
+    office: &mut Office,
+) -> End {
+    let lost = tokio::select! {
+        () = asked => return End::Asked,
+        () = fatal.cancelled() => "a vital task",
+        () = store.ended() => "the store's writer",
+        () = office.lost() => "the office",
+    };
+    tracing::error!(lost, "has ended before its time; the gateway stops to be started anew");
+    End::PartLost
+}
+
+/// The last commit, with a deadline: a disk that hangs must not keep the process from ending.
+async fn flush(store: &StoreHandle) {
+    match tokio::time::timeout(STORE_GRACE, store.flush()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(%error, "the last readings could not be committed"),
+        Err(_) => tracing::error!("the disk hangs: the last readings could not be committed"),
+    }
+}
+
+async fn close(store: StoreHandle) {
+    if tokio::time::timeout(STORE_GRACE, store.close()).await.is_err() {
+        tracing::error!("the disk hangs: the store could not be closed in order; the next start checks everything");
     }
 }
 
