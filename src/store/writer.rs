@@ -58,6 +58,8 @@ pub(crate) struct Work {
     retry: Option<(Instant, Duration)>,
     upkeep: upkeep::Plan,
     dirty_cursors: bool,
+    /// The last entry into the journal failed.
+    journal_fails: bool,
     /// Holes that could not be entered yet.
     gaps: Vec<Gap>,
     bulk_open: bool,
@@ -72,6 +74,7 @@ impl Work {
             retry: None,
             upkeep: upkeep::Plan::new(now, boot_ms),
             dirty_cursors: false,
+            journal_fails: false,
             gaps: Vec::new(),
             bulk_open: true,
             rate: 0.0,
@@ -201,30 +204,18 @@ impl Writer {
             }
         }
         if self.work.retry.take().is_some() {
-            self.shared.with_status(|s| s.degraded = None);
+            self.well_again();
         }
         Ok(())
     }
 
     fn commit_row(&mut self) -> rusqlite::Result<()> {
         let level = self.level();
+        self.lease_numbers()?;
         let (chunks, row) = self.pending.row();
         let hole = self.pending.shed;
         let (count, seq_first) = (row.len() as u64, self.heads.telemetry + 1 + hole);
         if count > 0 {
-            if seq_first + count > self.lease {
-                let lease = seq_first + count * 64 + LEASE_MIN;
-                let marks = Marks {
-                    epoch: self.log.epoch,
-                    head: self.heads.telemetry,
-                    lease,
-                    good_wall_ms: None,
-                    clean: false,
-                    cursors: &[],
-                };
-                self.state.as_mut().ok_or(rusqlite::Error::InvalidQuery)?.mark(&marks)?;
-                self.lease = lease;
-            }
             let stamp = Stamp {
                 seq_first,
                 boot: self.shared.boot,
@@ -344,13 +335,20 @@ impl Writer {
             Fault::Disk => {}
         }
         match self.state.take().map(State::reopen) {
-            Some(Ok((state, heads))) => {
-                self.state = Some(state);
-                self.heads = Heads { telemetry: self.heads.telemetry, ..heads };
-            }
+            Some(Ok(opened)) => self.take_state(opened),
             Some(Err(error)) if fault(&error) == Fault::Damaged => self.bad_state(&error.to_string()),
-            Some(Err(_)) | None => self.state = State::attach(&self.shared).ok(),
+            // Opened twice, so that what reached the disk unnoticed is counted: no number may be given to two entries.
+            Some(Err(_)) | None => match State::attach(&self.shared).and_then(State::reopen) {
+                Ok(opened) => self.take_state(opened),
+                Err(error) if fault(&error) == Fault::Damaged => self.bad_state(&error.to_string()),
+                Err(_) => {}
+            },
         }
+    }
+
+    fn take_state(&mut self, (state, heads): (State, Heads)) {
+        self.state = Some(state);
+        self.heads = Heads { telemetry: self.heads.telemetry, ..heads };
     }
 
     fn bad_state(&mut self, why: &str) {
@@ -413,6 +411,15 @@ impl Writer {
     }
 
     fn confirm(&mut self, upstream: String, stream: Stream, cursor: Cursor) -> Result<(), StoreError> {
+        let head = self.heads.get(stream);
+        if cursor.epoch == self.shared.epoch(stream) && cursor.seq > head {
+            // Believed, it would let rows be evicted as sent that nobody has.
+            return Err(StoreError::Entry(format!(
+                "{} was confirmed up to {}, but ends at {head}",
+                stream.word(),
+                cursor.seq
+            )));
+        }
         let now = self.shared.cursor(&upstream, stream);
         if now.is_some_and(|c| c.epoch == cursor.epoch && c.seq >= cursor.seq) {
             return Ok(());

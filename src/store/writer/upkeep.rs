@@ -164,7 +164,7 @@ impl Writer {
                 break;
             }
         }
-        if !full && self.work.retry.is_none() {
+        if !full && self.work.retry.is_none() && self.shared.volatile.is_none() {
             files::take_reserve(&self.shared.dir);
         }
     }
