@@ -5,6 +5,7 @@
 
 mod check;
 mod demo;
+pub mod judge;
 mod logging;
 mod mock_cloud;
 mod profile;

@@ -15,7 +15,7 @@
 //! reserve           16 MiB given back when the disk is full, so that alarms still fit
 //! state.db          journal, alarms, cursors, anchors, learned registers, gaps, marks     (WAL, FULL)
 //! state.bak         whole copy of state.db, daily and after learning                       (VACUUM INTO, rename)
-//! log/00000017.db   segment of the outbox, at most 64 MiB; all but the newest are sealed   (WAL, FULL; sealed: plain)
+//! log/00000017.db   segment of the outbox, at most 64 MiB or an eighth of the quota; all but the newest are sealed   (WAL, FULL; sealed: plain)
 //! history/00020779.db   one UTC day, by days since 1970-01-01                              (WAL, FULL)
 //! quarantine/NAME.BOOT.N   damaged files, the last 3, at most 64 MiB
 //! ```
@@ -36,7 +36,7 @@
 //! **Write.** Readings gather in memory; at 5 s, 4,000 readings or 250 ms after a receipt they become one row, committed with a
 //! sync; then heads are published and receipts told. Journal entries are committed at once, alone, and before waiting readings.
 //! When a commit fails: handle closed, file opened anew and synced; if the row turns out to be there it counts, else it is
-//! tried again with growing pauses (250 ms to 30 s). Four commits' worth of readings wait; then the oldest are dropped, counted
+//! tried again with growing pauses (250 ms to 5 s). Four commits' worth of readings wait; then the oldest are dropped, counted
 //! and declared. A full disk gives the reserve back first, then evicts.
 //!
 //! **Read.** By number, never beyond the published heads, CRC checked; rows that fail are declared as a hole and passed over.

@@ -34,7 +34,8 @@ async fn json_of(request: RequestBuilder) -> (StatusCode, Value) {
 /// An event stream being read.
 struct Reader {
     reply: Response,
-    buffer: String,
+    /// Bytes, since a chunk may end inside a character.
+    buffer: Vec<u8>,
 }
 
 impl Reader {
@@ -45,24 +46,23 @@ impl Reader {
         }
         let reply = request.send().await.unwrap();
         assert_eq!(reply.status(), StatusCode::OK);
-        Self { reply, buffer: String::new() }
+        Self { reply, buffer: Vec::new() }
     }
 
     /// The next event of one of these names: name, id, data.
     async fn next(&mut self, names: &[&str]) -> (String, Option<u64>, Value) {
         loop {
-            while let Some((event, rest)) = self.buffer.split_once("\n\n") {
+            while let Some(end) = self.buffer.windows(2).position(|two| two == b"\n\n") {
+                let event = String::from_utf8(self.buffer.drain(..end + 2).collect()).unwrap();
                 let field =
                     |name: &str| event.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix(": ")).unwrap_or("");
                 let (name, id) = (field("event").to_owned(), field("id").parse().ok());
-                let data = serde_json::from_str(field("data")).unwrap_or_default();
-                self.buffer = String::from(rest);
                 if names.contains(&name.as_str()) {
-                    return (name, id, data);
+                    return (name, id, serde_json::from_str(field("data")).unwrap_or_default());
                 }
             }
             let chunk = tokio::time::timeout(WAIT, self.reply.chunk()).await.expect("nothing came").unwrap();
-            self.buffer.push_str(std::str::from_utf8(&chunk.expect("the stream ended")).unwrap());
+            self.buffer.extend_from_slice(&chunk.expect("the stream ended"));
         }
     }
 

@@ -10,6 +10,8 @@
 mod listener;
 #[path = "support/mosquitto.rs"]
 mod mosquitto;
+#[path = "support/peers.rs"]
+mod need;
 #[path = "mqtt/peers.rs"]
 mod peers;
 #[path = "mqtt/raw.rs"]

@@ -8,16 +8,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use gatehouse::conditioning::golden::{self, Judge, Values};
-use gatehouse::config::expr::{ExprCheck, ExprFault, Lookup, Wants};
+use gatehouse::cli::judge::Cel;
+use gatehouse::conditioning::golden;
 use gatehouse::config::load::load_profile_file;
 use gatehouse::config::shipped::SHIPPED;
 use gatehouse::model::alarm::Level;
-use gatehouse::model::condition::Tri;
-use gatehouse::model::reading::PointKind;
 use gatehouse::model::text::Text;
 use gatehouse::profile::{Condition, PointSource, Profile};
-use gatehouse::rules::expr::{Expr, VarKind};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("config/profiles")
@@ -35,50 +32,6 @@ fn files() -> Vec<(String, PathBuf)> {
     }
     found.sort();
     found
-}
-
-/// The rules' own expressions, as reader and judge.
-struct Cel;
-
-impl ExprCheck for Cel {
-    fn check(&self, expr: &str, wants: Wants, lookup: Lookup<'_>) -> Result<(), ExprFault> {
-        let mut resolve = |name: &str| match lookup(name)? {
-            PointKind::Switch => Some(VarKind::Switch),
-            PointKind::Number | PointKind::Enumeration => Some(VarKind::Number),
-            PointKind::Text => None,
-        };
-        let compiled = match wants {
-            Wants::Truth => Expr::condition(expr, &mut resolve),
-            Wants::Number => Expr::number(expr, &mut resolve),
-        };
-        compiled.map(drop).map_err(|f| ExprFault { message: f.message, help: f.help, span: Some(f.span) })
-    }
-}
-
-impl Cel {
-    fn compile(expr: &str, values: &Values<'_>) -> (Expr, Vec<f64>) {
-        let mut resolve =
-            |name: &str| values.is_switch(name).map(|s| if s { VarKind::Switch } else { VarKind::Number });
-        let expr = Expr::compile(expr, &mut resolve).unwrap();
-        let inputs = expr.vars().iter().map(|name| values.number(name).unwrap_or(f64::NAN)).collect();
-        (expr, inputs)
-    }
-}
-
-impl Judge for Cel {
-    fn truth(&self, when: &str, values: &Values<'_>) -> Option<bool> {
-        let (expr, inputs) = Self::compile(when, values);
-        match expr.test(&inputs, Some(12)) {
-            Tri::True => Some(true),
-            Tri::False => Some(false),
-            Tri::Unknown => None,
-        }
-    }
-
-    fn number(&self, derive: &str, values: &Values<'_>) -> Option<f64> {
-        let (expr, inputs) = Self::compile(derive, values);
-        expr.calculate(&inputs, Some(12))
-    }
 }
 
 fn read(path: &Path) -> Arc<Profile> {

@@ -3,7 +3,7 @@
 # Works without a running systemd. Usage: tests/systemd_check.sh [BINARY]
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
-binary=${1:-$here/target/debug/gatehouse}
+binary=$(realpath "${1:-$here/target/debug/gatehouse}")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 # `verify` wants the program to exist, so point the copy at the one just built.

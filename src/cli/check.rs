@@ -6,14 +6,12 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
+use crate::cli::judge::Cel;
 use crate::cli::{EXIT_CONFIG, SiteArgs};
 use crate::config::Config;
-use crate::config::expr::{ExprFault, Lookup, Wants};
 use crate::config::load::{Loaded, load};
 use crate::config::shipped::SHIPPED;
-use crate::model::reading::PointKind;
 use crate::model::text::Lang;
-use crate::rules::expr::{Expr, VarKind};
 use crate::text::render;
 
 /// Arguments of `check`.
@@ -62,7 +60,7 @@ pub(crate) fn main(args: &CheckArgs) -> Result<ExitCode> {
 
 /// Loads a site with the expression checker wired in.
 pub(crate) fn load_site(path: &Path, args: &SiteArgs) -> Loaded {
-    let mut loaded = load(path, &args.profiles, &SHIPPED, &check_expression);
+    let mut loaded = load(path, &args.profiles, &SHIPPED, &Cel);
     if let (Some(config), Some(data)) = (&mut loaded.config, &args.data) {
         config.store.path.clone_from(data);
     }
@@ -100,20 +98,4 @@ fn summary(config: &Config, path: &Path) -> String {
         alarms + config.rules.len(),
         config.upstreams.len()
     )
-}
-
-/// Judges expressions with the rules' own compiler.
-pub(crate) fn check_expression(text: &str, wants: Wants, lookup: Lookup<'_>) -> Result<(), ExprFault> {
-    let mut resolve = |name: &str| {
-        lookup(name).and_then(|kind| match kind {
-            PointKind::Switch => Some(VarKind::Switch),
-            PointKind::Number | PointKind::Enumeration => Some(VarKind::Number),
-            PointKind::Text => None,
-        })
-    };
-    let compiled = match wants {
-        Wants::Truth => Expr::condition(text, &mut resolve),
-        Wants::Number => Expr::number(text, &mut resolve),
-    };
-    compiled.map(drop).map_err(|fault| ExprFault { message: fault.message, help: fault.help, span: Some(fault.span) })
 }

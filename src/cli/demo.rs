@@ -118,7 +118,9 @@ async fn open_world(config: &mut Config) -> Result<(MockCloud, Town)> {
     }
     for line in &mut config.lines {
         if let LinePath::MqttListen { bind, .. } = &mut line.path {
-            bind.set_port(0);
+            // A port that is free now; the page can then name it.
+            let free = std::net::TcpListener::bind((bind.ip(), 0)).and_then(|l| l.local_addr());
+            bind.set_port(free.context("no free port for the listener")?.port());
         }
     }
     let script = Script::parse(SCRIPT).map_err(anyhow::Error::msg).context("the demo's own script")?;

@@ -149,6 +149,7 @@ fn decodings(area: Area, words: &[u16]) -> Vec<(String, String)> {
         ("u64", WireType::U64),
         ("i64", WireType::I64),
         ("f64", WireType::F64),
+        ("bcd64", WireType::Bcd(4)),
     ];
     let orders = [("ABCD", Order::Abcd), ("CDAB", Order::Cdab), ("BADC", Order::Badc), ("DCBA", Order::Dcba)];
     let mut list = Vec::new();

@@ -254,10 +254,12 @@ fn alive_value(point: &PointSpec, key: &str, base: f64, elapsed_s: f64, noise: f
     if point.kind != PointKind::Number || matches!(point_wire(point), Some(WireType::Bit | WireType::BitOf(_))) {
         return base;
     }
+    // A number without a unit is a code, a floor or a count of something: it does not tremble.
+    let noise = if point.unit.is_some() { noise } else { 0.0 };
     let seed = crc32c::crc32c(key.as_bytes());
     if point.counter.is_some() {
         // Whole steps: a total of events grows by events.
-        return (base + elapsed_s * 0.002 * f64::from(seed % 7 + 1)).floor();
+        return base + (elapsed_s * 0.002 * f64::from(seed % 7 + 1)).floor();
     }
     let phase = f64::from(seed % 360).to_radians();
     let wander = (elapsed_s / 97.0 + phase).sin() * 0.5;

@@ -163,7 +163,7 @@ fn trim_quarantine(folder: &Path) {
 /// Takes the reserve; quietly does without where the disk has no room.
 pub(crate) fn take_reserve(dir: &Path) {
     let path = dir.join("reserve");
-    if fs::metadata(&path).is_ok_and(|m| m.len() == RESERVE_BYTES) {
+    if has_reserve(dir) {
         return;
     }
     let made = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path).and_then(|f| {
@@ -172,6 +172,11 @@ pub(crate) fn take_reserve(dir: &Path) {
     if made.is_err() {
         drop(fs::remove_file(&path));
     }
+}
+
+/// Whether the reserve is there.
+pub(crate) fn has_reserve(dir: &Path) -> bool {
+    fs::metadata(dir.join("reserve")).is_ok_and(|m| m.len() == RESERVE_BYTES)
 }
 
 /// Gives the reserve back; true if there was one.

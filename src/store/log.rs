@@ -14,8 +14,11 @@ use crate::store::shared::SegmentInfo;
 use crate::store::sqlite;
 use crate::store::state::random;
 
-/// A segment is sealed when it has grown to about this.
+/// A segment is sealed when it has grown to about this ...
 const SEGMENT_BYTES_MAX: u64 = 63 << 20;
+/// ... or to this part of the quota, so that evicting one does not take all there is; but not below the floor.
+const SEGMENTS_MIN: u64 = 8;
+const SEGMENT_BYTES_FLOOR: u64 = 1 << 20;
 
 /// The writing side of `log/`.
 #[derive(Debug)]
@@ -25,6 +28,8 @@ pub(crate) struct Log {
     pub(crate) epoch: Epoch,
     active: Option<Segment>,
     active_bytes: u64,
+    /// See [`SEGMENT_BYTES_MAX`].
+    pub(crate) segment_bytes_max: u64,
     encoder: Encoder,
     /// Full segments that a reader had open when they were to be sealed.
     left_over: Vec<u64>,
@@ -66,7 +71,13 @@ pub(crate) struct Stamp {
 
 impl Log {
     /// Opens the outbox: puts damaged files aside, seals left-overs, finds holes. `boot` names the quarantined files.
-    pub(crate) fn open(dir: &Path, points: Vec<Arc<str>>, expected: Expected, boot: u64) -> (Self, Survey) {
+    pub(crate) fn open(
+        dir: &Path,
+        points: Vec<Arc<str>>,
+        expected: Expected,
+        boot: u64,
+        bytes_max: u64,
+    ) -> (Self, Survey) {
         let mut survey = Survey::default();
         let numbers: Vec<u64> =
             files::numbers(&dir.join("log")).into_iter().filter_map(|n| n.try_into().ok()).collect();
@@ -93,6 +104,7 @@ impl Log {
             epoch,
             active: None,
             active_bytes: 0,
+            segment_bytes_max: (bytes_max / SEGMENTS_MIN).clamp(SEGMENT_BYTES_FLOOR, SEGMENT_BYTES_MAX),
             encoder: Encoder::default(),
             left_over: Vec::new(),
             segments,
@@ -170,7 +182,7 @@ impl Log {
 
     /// Opens the newest segment for writing, or makes a new one.
     fn activate(&mut self) -> rusqlite::Result<()> {
-        let reuse = self.segments.last().filter(|s| !s.sealed && s.bytes < SEGMENT_BYTES_MAX).map(|s| s.no);
+        let reuse = self.segments.last().filter(|s| !s.sealed && s.bytes < self.segment_bytes_max).map(|s| s.no);
         let highest = files::numbers(&self.dir.join("log")).last().copied().unwrap_or(0);
         let no = reuse.unwrap_or(u64::try_from(highest).unwrap_or(0) + 1);
         let path = files::segment_path(&self.dir, no);
@@ -189,7 +201,7 @@ impl Log {
 
     /// Whether the active segment is full.
     pub(crate) fn is_full(&self) -> bool {
-        self.active.is_some() && self.active_bytes >= SEGMENT_BYTES_MAX
+        self.active.is_some() && self.active_bytes >= self.segment_bytes_max
     }
 
     /// Closes the active segment and seals it, now or when no reader has it open; the next commit makes a new one.

@@ -16,6 +16,7 @@ use crate::store::log::{Expected, Log, Survey};
 use crate::store::pending::Pending;
 use crate::store::reader::StoreReader;
 use crate::store::recover::{self, Recovered};
+use crate::store::retain;
 use crate::store::shared::{Folded, Shared};
 use crate::store::sqlite::SQLITE_MIN;
 use crate::store::state::Kept;
@@ -54,7 +55,8 @@ fn open_at(
     }
     let Recovered { state, kept, mut quarantined } =
         recover::open_state(&dir).map_err(|why| OpenError::Folder { path: dir.join("state.db"), why })?;
-    let (log, survey) = Log::open(&dir, points.to_vec(), expected(&kept), kept.boot);
+    let bytes_max = retain::bytes_max(config.size_max, files::partition(&dir).map(|p| p.0));
+    let (log, survey) = Log::open(&dir, points.to_vec(), expected(&kept), kept.boot, bytes_max);
     quarantined.extend(survey.quarantined.iter().cloned());
     let (heads, journal_gaps) = journal_heads(&kept, &survey, state.epoch);
     let heads = Heads { telemetry: survey.head, ..heads };

@@ -24,6 +24,8 @@ pub(crate) struct Pending {
     receipt: Option<Instant>,
     /// Readings given up since the last row.
     pub(crate) shed: u64,
+    /// Readings given up since the start.
+    pub(crate) dropped: u64,
 }
 
 impl Pending {
@@ -94,6 +96,7 @@ impl Pending {
             let Some(chunk) = self.chunks.pop_front() else { break };
             self.readings -= chunk.readings.len();
             self.shed += chunk.readings.len() as u64;
+            self.dropped += chunk.readings.len() as u64;
             gone += 1;
             // Dropping the receipts tells their owners "refused".
         }

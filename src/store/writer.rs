@@ -27,7 +27,7 @@ mod upkeep;
 
 /// Pause between attempts while the disk fails: first, and at most.
 const RETRY_FIRST: Duration = Duration::from_millis(250);
-const RETRY_MOST: Duration = Duration::from_secs(30);
+const RETRY_MOST: Duration = Duration::from_secs(5);
 /// Readings that may wait while the disk fails, in commits.
 const BACKLOG_COMMITS: usize = 4;
 /// Numbers leased ahead at the least.
@@ -58,14 +58,13 @@ pub(crate) struct Work {
     retry: Option<(Instant, Duration)>,
     upkeep: upkeep::Plan,
     dirty_cursors: bool,
-    /// The last entry into the journal failed.
-    journal_fails: bool,
     /// Holes that could not be entered yet.
     gaps: Vec<Gap>,
     bulk_open: bool,
     /// Readings a second, smoothed; chooses the compression level.
     rate: f64,
     last_commit_ms: Option<i64>,
+    troubles: journal::Troubles,
 }
 
 impl Work {
@@ -74,11 +73,11 @@ impl Work {
             retry: None,
             upkeep: upkeep::Plan::new(now, boot_ms),
             dirty_cursors: false,
-            journal_fails: false,
             gaps: Vec::new(),
             bulk_open: true,
             rate: 0.0,
             last_commit_ms: None,
+            troubles: journal::Troubles::default(),
         }
     }
 }
@@ -149,10 +148,12 @@ impl Writer {
             self.pending.shed(self.config.commit_count.saturating_mul(BACKLOG_COMMITS));
         }
         self.upkeep(now);
-        let (waiting, shed) = (self.pending.len() as u64, self.pending.shed);
+        let (waiting, dropped) = (self.pending.len() as u64, self.pending.dropped);
+        let degraded = self.work.troubles.first();
         self.shared.with_status(|s| {
             s.readings_waiting = waiting;
-            s.readings_dropped = s.readings_dropped.max(shed);
+            s.readings_dropped = dropped;
+            s.degraded = degraded;
         });
     }
 
@@ -203,15 +204,14 @@ impl Writer {
                 return Err(StoreError::Disk(why));
             }
         }
-        if self.work.retry.take().is_some() {
-            self.well_again();
-        }
+        self.work.retry = None;
+        self.work.troubles.log = None;
         Ok(())
     }
 
     fn commit_row(&mut self) -> rusqlite::Result<()> {
         let level = self.level();
-        self.lease_numbers()?;
+        self.lease_for(self.heads.telemetry + self.pending.shed + self.pending.len() as u64)?;
         let (chunks, row) = self.pending.row();
         let hole = self.pending.shed;
         let (count, seq_first) = (row.len() as u64, self.heads.telemetry + 1 + hole);
@@ -232,8 +232,26 @@ impl Writer {
         }
         if self.log.is_full() {
             self.log.roll();
+            self.quota_soon();
         }
         self.publish_segments();
+        Ok(())
+    }
+
+    /// Sees to it that numbers up to `last` are leased. A failure is `state.db`'s own and has been dealt with there: for the
+    /// outbox it only means "not now".
+    fn lease_for(&mut self, last: u64) -> rusqlite::Result<()> {
+        if last <= self.lease {
+            return Ok(());
+        }
+        let lease = last + self.pending.len() as u64 * 64 + LEASE_MIN;
+        let (epoch, head) = (self.log.epoch, self.heads.telemetry);
+        let marks = Marks { epoch, head, lease, good_wall_ms: None, clean: false, cursors: &[] };
+        self.with_state(|s| s.mark(&marks)).map_err(|error| {
+            let code = rusqlite::ffi::Error { code: rusqlite::ErrorCode::SystemIoFailure, extended_code: 10 };
+            rusqlite::Error::SqliteFailure(code, Some(error.to_string()))
+        })?;
+        self.lease = lease;
         Ok(())
     }
 
@@ -277,7 +295,7 @@ impl Writer {
     fn log_failed(&mut self, error: &rusqlite::Error, now: Instant) {
         let pause = self.work.retry.map_or(RETRY_FIRST, |(_, p)| (p * 2).min(RETRY_MOST));
         self.work.retry = Some((now + pause, pause));
-        self.shared.with_status(|s| s.degraded = Some(error.to_string()));
+        self.work.troubles.log = Some(error.to_string());
         tracing::error!(%error, "readings cannot be committed; they are kept in memory and tried again");
         match fault(error) {
             Fault::Damaged => {
@@ -313,16 +331,18 @@ impl Writer {
 
     fn with_state<T>(&mut self, mut act: impl FnMut(&mut State) -> rusqlite::Result<T>) -> Result<T, StoreError> {
         let first = self.state.as_mut().map(&mut act);
-        match first {
-            Some(Ok(done)) => return Ok(done),
-            Some(Err(error)) => self.repair_state(&error),
-            None => self.repair_state(&rusqlite::Error::InvalidQuery),
-        }
-        match self.state.as_mut().map(act) {
+        let done = match first {
             Some(Ok(done)) => Ok(done),
-            Some(Err(error)) => Err(StoreError::Disk(error.to_string())),
-            None => Err(StoreError::Disk("state.db cannot be opened".to_owned())),
-        }
+            Some(Err(error)) => {
+                self.repair_state(&error);
+                self.state.as_mut().map_or(Err(rusqlite::Error::InvalidQuery), act)
+            }
+            None => {
+                self.repair_state(&rusqlite::Error::InvalidQuery);
+                self.state.as_mut().map_or(Err(rusqlite::Error::InvalidQuery), act)
+            }
+        };
+        self.journal_went(done)
     }
 
     /// A write to `state.db` failed: make room, or a new file, or at least a new handle.

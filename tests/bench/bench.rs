@@ -1,12 +1,16 @@
 //! Benchmarks of the whole program against a limit measured in the same run. `tests/bench/run` builds and starts them.
 //!
 //! Nothing here judges by time alone: every figure stands beside what a bare loop, or plain inserts, cost on the same
-//! machine in the same minute. Roles: `farm` (devices), `loop` (a bare tokio-modbus client that drops what it reads),
-//! `whole` (the comparison).
+//! machine in the same minute. Roles to be called: `whole` (the comparison), `latency` (from the wire to the event stream),
+//! `idle` (memory), `rules` (a reading through the rules). Roles that those start: `farm` (devices), `loop` (a bare
+//! tokio-modbus client that drops what it reads), `gateway` (gatehouse with a scan period that no site file may have).
 
 mod bare;
 mod farm;
+mod latency;
 mod proc;
+mod rules;
+mod scene;
 mod whole;
 
 use std::process::ExitCode;
@@ -20,7 +24,11 @@ fn main() -> ExitCode {
         "farm" => runtime.block_on(farm::run(&rest)),
         "loop" => runtime.block_on(bare::run(&rest)),
         "whole" => runtime.block_on(whole::run(&rest)),
-        other => Err(format!("`{other}` is not a role; use farm, loop or whole")),
+        "idle" => runtime.block_on(whole::idle(&rest)),
+        "latency" => runtime.block_on(latency::run(&rest)),
+        "rules" => rules::run(),
+        "gateway" => scene::gateway(&rest),
+        other => Err(format!("`{other}` is not a role; use whole, latency, idle or rules")),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -6,15 +6,12 @@ use std::process::Output;
 use gatehouse::model::link::LinkState;
 use gatehouse::southbound::mqtt::{Login, TlsPem};
 
-use crate::mosquitto::{Mosquitto, peer, program};
+use crate::mosquitto::{Mosquitto, broker_is_there};
+use crate::need::{peer, python};
 use crate::rig::{Rig, client, listen, logins, value};
 
 fn login(password: &str) -> Option<Login> {
     Some(Login { user: "gatehouse".to_owned(), password: password.to_owned() })
-}
-
-fn broker_is_there() -> bool {
-    peer(program(), &["-h"]) && peer("mosquitto_pub", &["--help"]) && peer("mosquitto_passwd", &[])
 }
 
 fn values(range: std::ops::RangeInclusive<u32>) -> impl Iterator<Item = String> {
@@ -155,8 +152,9 @@ async fn peer_broker_over_tls() {
     assert!(state == LinkState::Down && reason.contains("certificate"), "{reason}");
 }
 
-async fn run(program: &'static str, arguments: &[&str]) -> Output {
+async fn run(program: &str, arguments: &[&str]) -> Output {
     let arguments: Vec<String> = arguments.iter().map(|a| (*a).to_owned()).collect();
+    let program = program.to_owned();
     let run = move || std::process::Command::new(program).args(arguments).output().unwrap();
     tokio::task::spawn_blocking(run).await.unwrap()
 }
@@ -257,22 +255,13 @@ client.loop_stop()
 
 #[tokio::test]
 async fn peer_paho_to_the_listener() {
-    let python: &'static str = std::env::var("GATEHOUSE_PYTHON").map_or("python3", |path| path.leak());
-    if !peer(python, &["--version"]) {
-        return;
-    }
-    let paho = run(python, &["-c", "import paho.mqtt.client"]).await.status.success();
-    if !paho {
-        assert!(std::env::var_os("GATEHOUSE_PEERS").is_none_or(|v| v != "1"), "paho-mqtt is not installed in {python}");
-        println!("not run: paho-mqtt is not installed in {python} (set GATEHOUSE_PYTHON)");
-        return;
-    }
+    let Some(python) = python(&["paho.mqtt.client"]) else { return };
     for (version, qos_max) in [("311", 2), ("5", 1)] {
         let mut on = listen(logins(), None).await;
         let port = on.at.port().to_string();
         let qos = qos_max.to_string();
         let arguments = ["-c", PAHO, &port, version, &qos];
-        let script = run(python, &arguments);
+        let script = run(&python, &arguments);
         let mut want: BTreeSet<u32> = (0..=qos_max).flat_map(|q| (0..50).map(move |n| q * 1000 + n)).collect();
         let store = async {
             while !want.is_empty() {

@@ -1,4 +1,4 @@
-//! A real mosquitto on a free loopback port, with its own folder; and what to do where there is none.
+//! A real mosquitto on a free loopback port, with its own folder.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -7,18 +7,15 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-/// Whether a program that is not ours is there. Missing: fails the test when `GATEHOUSE_PEERS=1`, else says so.
-pub(crate) fn peer(program: &str, arguments: &[&str]) -> bool {
-    let there = Command::new(program).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
-    assert!(there || std::env::var_os("GATEHOUSE_PEERS").is_none_or(|v| v != "1"), "{program} is not installed");
-    if !there {
-        println!("not run: {program} is not installed (tests/run installs it)");
-    }
-    there
+use crate::need::peer;
+
+/// Whether broker, publisher and password tool are there.
+pub(crate) fn broker_is_there() -> bool {
+    peer(program(), &["-h"]) && peer("mosquitto_pub", &["--help"]) && peer("mosquitto_passwd", &[])
 }
 
 /// Where Debian puts the broker, or wherever the path leads.
-pub(crate) fn program() -> &'static str {
+fn program() -> &'static str {
     if Path::new("/usr/sbin/mosquitto").exists() { "/usr/sbin/mosquitto" } else { "mosquitto" }
 }
 

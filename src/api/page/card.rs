@@ -85,8 +85,24 @@ fn what(site: &Site, a: &AlarmRecord, w: Words) -> String {
             w.t2("alarm.value_limit", value, view::with_unit(limit, unit, w.0))
         }
         (Some(value), None) => format!("{name} {value}"),
-        (None, _) => name,
+        // An expression means nothing at 3 a.m.; the values it looked at do.
+        (None, _) => looked_at(site, a, &t.what, w).unwrap_or(name),
     }
+}
+
+/// The frozen values of the points that an expression names, `None` if it names none of them.
+fn looked_at(site: &Site, a: &AlarmRecord, expression: &str, w: Words) -> Option<String> {
+    let words: Vec<&str> = expression.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '.')).collect();
+    let named =
+        |key: &str| words.iter().any(|word| *word == key || key.split_once('.').is_some_and(|(_, id)| id == *word));
+    let values: Vec<String> = a
+        .snapshot
+        .iter()
+        .filter(|s| named(&s.point))
+        .map(|s| snapshot(site, s, w))
+        .map(|s| format!("{} {}", s.name, s.value))
+        .collect();
+    if values.is_empty() { None } else { Some(values.join(" · ")) }
 }
 
 impl Card {
@@ -114,7 +130,7 @@ impl Card {
             growing,
             cleared: a.cleared_wall_ms.filter(|_| !a.condition).map(|ms| when.short(ms)),
             can_answer: a.state != AlarmState::Normal && a.acknowledged.is_none(),
-            can_reset: a.state != AlarmState::Normal && a.latched && !a.condition,
+            can_reset: a.state != AlarmState::Normal && a.latched && !a.condition && a.acknowledged.is_some(),
             children: if a.children > 0 { w.t1("alarm.children", a.children) } else { String::new() },
             cause: text(&a.text.cause),
             harm: text(&a.text.harm),

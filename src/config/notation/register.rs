@@ -184,6 +184,29 @@ pub fn length(wire: WireType) -> u16 {
     }
 }
 
+/// A wire type as profiles write it.
+#[must_use]
+pub fn wire_word(wire: WireType) -> String {
+    let plain = match wire {
+        WireType::Bit => "bit",
+        WireType::U16 => "u16",
+        WireType::I16 => "i16",
+        WireType::U32 => "u32",
+        WireType::I32 => "i32",
+        WireType::U64 => "u64",
+        WireType::I64 => "i64",
+        WireType::F32 => "f32",
+        WireType::F64 => "f64",
+        WireType::Ipv4 => "ipv4",
+        WireType::BitOf(bit) => return format!("bit:{bit}"),
+        WireType::Slice { lsb, width } => return format!("bits:{lsb}-{}", lsb + width.saturating_sub(1)),
+        WireType::Bcd(registers) => return format!("bcd{}", u16::from(registers) * 16),
+        WireType::Ascii(registers) => return format!("ascii:{registers}"),
+        WireType::Hex(registers) => return format!("hex:{registers}"),
+    };
+    plain.to_owned()
+}
+
 /// Byte orders.
 pub const ORDER: Notation = Notation {
     name: bi("a byte order", "字节序"),
@@ -213,6 +236,23 @@ pub fn order(text: &str) -> Result<(Order, u8), Complaint> {
                 "A 为最高字节：`ABCD`（大端）、`CDAB`（字交换）、`BADC`（字节交换）、`DCBA`（小端）；64 位用八个字母，单寄存器用 `AB` 或 `BA`",
             ),
         )),
+    }
+}
+
+/// A byte order as profiles write it for `wire`; empty for bits, which have none.
+#[must_use]
+pub fn order_word(wire: WireType, order: Order) -> &'static str {
+    let words: [&str; 4] = match (wire, length(wire)) {
+        (WireType::Bit, _) => [""; 4],
+        (WireType::Ascii(_) | WireType::Hex(_), _) | (_, 1) => ["AB", "AB", "BA", "BA"],
+        (_, 2) => ["ABCD", "CDAB", "BADC", "DCBA"],
+        _ => ["ABCDEFGH", "GHEFCDAB", "BADCFEHG", "HGFEDCBA"],
+    };
+    match order {
+        Order::Abcd => words[0],
+        Order::Cdab => words[1],
+        Order::Badc => words[2],
+        Order::Dcba => words[3],
     }
 }
 

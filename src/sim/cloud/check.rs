@@ -25,6 +25,8 @@ pub(crate) struct Delivery {
     pub(crate) points: Vec<(String, &'static str, u64)>,
     /// The events themselves.
     pub(crate) events: Vec<serde_json::Value>,
+    /// A fingerprint of each sample or event, in the order of their numbers; empty for a gap.
+    pub(crate) prints: Vec<u32>,
 }
 
 #[derive(Deserialize)]
@@ -65,8 +67,16 @@ struct Series {
 
 /// `[ts_ms, value, quality?, source_ms?]`
 struct Sample {
-    value: JsonKind,
+    ts: i64,
+    value: Seen,
     quality: Option<String>,
+}
+
+/// A value by its type and a fingerprint of its content.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    kind: JsonKind,
+    bits: u64,
 }
 
 /// The JSON type of a value: all that is checked of it.
@@ -79,31 +89,31 @@ enum JsonKind {
     Text,
 }
 
-impl<'de> Deserialize<'de> for JsonKind {
+impl<'de> Deserialize<'de> for Seen {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         struct Kind;
         impl Visitor<'_> for Kind {
-            type Value = JsonKind;
+            type Value = Seen;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("null, true, false, a number or a string")
             }
-            fn visit_unit<E>(self) -> Result<JsonKind, E> {
-                Ok(JsonKind::Null)
+            fn visit_unit<E>(self) -> Result<Seen, E> {
+                Ok(Seen { kind: JsonKind::Null, bits: 0 })
             }
-            fn visit_bool<E>(self, _: bool) -> Result<JsonKind, E> {
-                Ok(JsonKind::Bool)
+            fn visit_bool<E>(self, v: bool) -> Result<Seen, E> {
+                Ok(Seen { kind: JsonKind::Bool, bits: u64::from(v) })
             }
-            fn visit_i64<E>(self, _: i64) -> Result<JsonKind, E> {
-                Ok(JsonKind::Whole)
+            fn visit_i64<E>(self, v: i64) -> Result<Seen, E> {
+                Ok(Seen { kind: JsonKind::Whole, bits: v.cast_unsigned() })
             }
-            fn visit_u64<E>(self, _: u64) -> Result<JsonKind, E> {
-                Ok(JsonKind::Whole)
+            fn visit_u64<E>(self, v: u64) -> Result<Seen, E> {
+                Ok(Seen { kind: JsonKind::Whole, bits: v })
             }
-            fn visit_f64<E>(self, _: f64) -> Result<JsonKind, E> {
-                Ok(JsonKind::Decimal)
+            fn visit_f64<E>(self, v: f64) -> Result<Seen, E> {
+                Ok(Seen { kind: JsonKind::Decimal, bits: v.to_bits() })
             }
-            fn visit_str<E>(self, _: &str) -> Result<JsonKind, E> {
-                Ok(JsonKind::Text)
+            fn visit_str<E>(self, v: &str) -> Result<Seen, E> {
+                Ok(Seen { kind: JsonKind::Text, bits: u64::from(crc32c::crc32c(v.as_bytes())) })
             }
         }
         from.deserialize_any(Kind)
@@ -119,13 +129,13 @@ impl<'de> Deserialize<'de> for Sample {
                 f.write_str("[ts_ms, value], [ts_ms, value, quality] or [ts_ms, value, quality, source_ms]")
             }
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Sample, A::Error> {
-                let _ts: i64 = seq.next_element()?.ok_or_else(|| de::Error::invalid_length(0, &self))?;
+                let ts: i64 = seq.next_element()?.ok_or_else(|| de::Error::invalid_length(0, &self))?;
                 let value = seq.next_element()?.ok_or_else(|| de::Error::invalid_length(1, &self))?;
                 let quality = seq.next_element()?;
                 let _source: Option<i64> = seq.next_element()?;
                 match seq.next_element::<de::IgnoredAny>()? {
                     Some(_) => Err(de::Error::invalid_length(5, &self)),
-                    None => Ok(Sample { value, quality }),
+                    None => Ok(Sample { ts, value, quality }),
                 }
             }
         }
@@ -147,8 +157,11 @@ pub(crate) fn telemetry(body: &[u8]) -> Result<Delivery, String> {
     })?;
     let epoch = epoch(&t.epoch)?;
     let mut points = Vec::with_capacity(t.series.len());
+    let mut prints = Vec::new();
     for series in &t.series {
-        points.push(check_series(series)?);
+        let point = check_series(series)?;
+        prints.extend(series.samples.iter().map(|s| print(&point.0, s)));
+        points.push(point);
     }
     let samples: u64 = points.iter().map(|p| p.2).sum();
     demand(samples == t.count, || format!("count is {} but there are {samples} samples", t.count))?;
@@ -161,7 +174,16 @@ pub(crate) fn telemetry(body: &[u8]) -> Result<Delivery, String> {
         gap: None,
         points,
         events: Vec::new(),
+        prints,
     })
+}
+
+/// Two samples with the same number must have the same of these.
+fn print(key: &str, sample: &Sample) -> u32 {
+    let crc = crc32c::crc32c(key.as_bytes());
+    let crc = crc32c::crc32c_append(crc, &sample.ts.to_le_bytes());
+    let crc = crc32c::crc32c_append(crc, &sample.value.bits.to_le_bytes());
+    crc32c::crc32c_append(crc, sample.quality.as_deref().unwrap_or_default().as_bytes())
 }
 
 fn check_series(series: &Series) -> Result<(String, &'static str, u64), String> {
@@ -181,9 +203,11 @@ fn check_series(series: &Series) -> Result<(String, &'static str, u64), String> 
         let known = ALL.into_iter().find(|q| q.word() == quality);
         let known = known.ok_or_else(|| format!("`{key}` has the unknown quality `{quality}`"))?;
         if known.is_bad() {
-            demand(sample.value == JsonKind::Null, || format!("`{key}` has a value although it is {quality}"))?;
+            demand(sample.value.kind == JsonKind::Null, || format!("`{key}` has a value although it is {quality}"))?;
         } else {
-            demand(fits.contains(&sample.value), || format!("`{key}` is a {kind} but has a {:?}", sample.value))?;
+            demand(fits.contains(&sample.value.kind), || {
+                format!("`{key}` is a {kind} but has a {:?}", sample.value.kind)
+            })?;
         }
     }
     Ok((key, kind, series.samples.len() as u64))
@@ -220,6 +244,7 @@ pub(crate) fn events(body: &[u8]) -> Result<Delivery, String> {
                 demand(one.first == all.last + 1, || format!("{} does not follow {}", one.first, all.last))?;
                 all.last = one.last;
                 all.events.extend(one.events);
+                all.prints.extend(one.prints);
             }
         }
     }
@@ -249,7 +274,8 @@ fn check_event(value: &serde_json::Value) -> Result<Delivery, String> {
         check_record(&e, stream)?;
     }
     demand(first <= last, || format!("id `{}` runs backwards", e.id))?;
-    Ok(Delivery { gateway, stream, epoch, first, last, gap, points: Vec::new(), events: vec![value.clone()] })
+    let prints = if gap.is_none() { vec![crc32c::crc32c(value.to_string().as_bytes())] } else { Vec::new() };
+    Ok(Delivery { gateway, stream, epoch, first, last, gap, points: Vec::new(), events: vec![value.clone()], prints })
 }
 
 fn check_gap(

@@ -13,6 +13,8 @@ use crate::sim::cloud::check::Delivery;
 const BOOKS_MAX: usize = 1024;
 /// Most events, arrivals and faults kept.
 const EVENTS_MAX: usize = 1000;
+/// Numbers whose content is remembered, to notice one that is given twice.
+const PRINTS: usize = 1 << 18;
 /// Most points counted apart.
 const POINTS_MAX: usize = 200_000;
 
@@ -131,9 +133,27 @@ impl Book {
     }
 }
 
+/// What came under the latest numbers: a table with one place for a number, the later one takes it. So the last [`PRINTS`]
+/// numbers of one stream are all remembered.
+#[derive(Debug, Default)]
+struct Prints(Vec<(u64, u64, u32)>);
+
+impl Prints {
+    /// Notes the content of a number; `false` if it came before with another one.
+    fn fits(&mut self, book: u64, number: u64, print: u32) -> bool {
+        if self.0.is_empty() {
+            self.0.resize(PRINTS, (0, 0, 0));
+        }
+        let at = usize::try_from(book.wrapping_add(number) % PRINTS as u64).unwrap_or(0);
+        let before = std::mem::replace(&mut self.0[at], (book, number, print));
+        before.0 != book || before.1 != number || before.2 == print
+    }
+}
+
 /// Everything received.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
+    prints: Prints,
     books: BTreeMap<(String, Stream, u64), Book>,
     points: HashMap<String, (&'static str, u64)>,
     events: VecDeque<serde_json::Value>,
@@ -155,6 +175,7 @@ impl Ledger {
             book.declared_missing += book.seen.add(delivery.first, delivery.last);
         } else {
             self.enter_rows(&mut book, delivery, rows);
+            self.compare(delivery, rows);
         }
         self.books.insert(book_key, book);
     }
@@ -173,6 +194,21 @@ impl Ledger {
                 keep(&mut self.events, event.clone());
             }
             next += 1;
+        }
+    }
+
+    /// The same number with another content: the gateway has given it twice.
+    fn compare(&mut self, delivery: &Delivery, rows: u64) {
+        let Delivery { gateway, stream, epoch, .. } = delivery;
+        let name = crc32c::crc32c(format!("{gateway}/{}", stream.word()).as_bytes());
+        let book = epoch.0.rotate_left(17) ^ (u64::from(name) << 18);
+        let wrong = (delivery.first..delivery.first.saturating_add(rows))
+            .zip(&delivery.prints)
+            .filter(|(number, print)| !self.prints.fits(book, *number, **print))
+            .map(|(number, _)| number)
+            .min();
+        if let Some(number) = wrong {
+            self.fault(format!("{} {number} of epoch {epoch} came again with another content", stream.word()));
         }
     }
 
@@ -260,6 +296,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_number_with_another_content_is_noticed() {
+        let mut prints = Prints::default();
+        assert!(prints.fits(7, 1, 10) && prints.fits(7, 2, 11) && prints.fits(8, 1, 12), "first time");
+        assert!(prints.fits(7, 2, 11), "the same again");
+        assert!(!prints.fits(7, 2, 12), "another content");
+    }
 
     proptest! {
         #[test]

@@ -64,6 +64,10 @@ pub const DEVICE_BACKLOG: f64 = 20_000.0;
 /// Deliveries remembered per device to recognise duplicates. Full: the oldest is forgotten.
 pub const DEDUP_MAX: usize = 64;
 
+/// Topics remembered per device on which something came live over this connection. Full: the oldest is forgotten, and a
+/// retained message of it would count again.
+pub const LIVE_TOPICS_MAX: usize = 16;
+
 /// How long a redelivery (DUP flag) is recognised without a key of its own. Older: a new message.
 pub const DUP_WINDOW_MS: i64 = 60_000;
 

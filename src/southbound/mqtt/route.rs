@@ -3,7 +3,8 @@
 //! Owns, per device: its points, the last deliveries (duplicates), a token bucket (floods), whether it is there, and its
 //! counters. Topics without wildcards are found by hash, those with wildcards in a trie, both built once.
 //!
-//! Invariants: a duplicate yields no scan; a retained message is marked old and does not prove that its device lives; a
+//! Invariants: a duplicate yields no scan; a retained message is marked old, does not prove that its device lives, and never
+//! replaces what came live over the same connection (a broker sends what it queued for us before what it retains); a
 //! message that cannot be read makes its points `Bad`, never a number. Bounds: [`super::limits`]; memory per device is
 //! fixed after start.
 
@@ -345,6 +346,10 @@ impl Router {
             routed.links.extend(slot.availability(message.payload, source, now));
         }
         if !is_data {
+            return;
+        }
+        if slot.is_superseded(message) {
+            routed.outcome = worst(routed.outcome, Outcome::Duplicate);
             return;
         }
         let read = slot.read(topics, message.payload);

@@ -1,15 +1,39 @@
-//! What goes into `state.db`: journal entries, each in its own synced transaction, tried once more after a repair; and the
-//! lease of numbers without which no reading is committed.
+//! Journal entries: each in its own synced transaction, tried once more after a repair.
 
 use std::sync::Arc;
 
-use super::{LEASE_MIN, Writer};
+use super::Writer;
 use crate::model::alarm::AlarmEvent;
 use crate::model::journal::{Note, Stream};
 use crate::model::stored::StoreError;
-use crate::store::state::{Entry, Marks};
+use crate::store::state::Entry;
+
+/// What does not work at present, in words.
+#[derive(Debug, Default)]
+pub(super) struct Troubles {
+    pub(super) log: Option<String>,
+    pub(super) journal: Option<String>,
+    pub(super) room: Option<String>,
+}
+
+impl Troubles {
+    /// What people are told.
+    pub(super) fn first(&self) -> Option<String> {
+        self.log.as_ref().or(self.journal.as_ref()).or(self.room.as_ref()).cloned()
+    }
+}
 
 impl Writer {
+    /// Notes whether `state.db` takes entries at present.
+    pub(super) fn journal_went<T>(&mut self, done: rusqlite::Result<T>) -> Result<T, StoreError> {
+        let done = done.map_err(|error| match error {
+            rusqlite::Error::InvalidQuery => "state.db cannot be opened".to_owned(),
+            error => error.to_string(),
+        });
+        self.work.troubles.journal = done.as_ref().err().cloned();
+        done.map_err(StoreError::Disk)
+    }
+
     pub(super) fn alarm(&mut self, event: &AlarmEvent) -> Result<u64, StoreError> {
         let body = serde_json::to_string(event).map_err(|e| StoreError::Entry(e.to_string()))?;
         let subject = Arc::clone(&event.alarm.id);
@@ -40,50 +64,12 @@ impl Writer {
             if self.heads.get(entry.stream) < seq {
                 seq = self.heads.get(entry.stream) + 1;
                 let again = self.state.as_mut().map(|s| s.enter(seq, entry, alarm));
-                if !matches!(again, Some(Ok(()))) {
-                    let why = again.and_then(Result::err).map(|e| e.to_string());
-                    return Err(self.journal_failed(why.unwrap_or_else(|| "state.db cannot be opened".to_owned())));
-                }
+                self.journal_went(again.unwrap_or(Err(rusqlite::Error::InvalidQuery)))?;
             }
         }
-        if std::mem::take(&mut self.work.journal_fails) {
-            self.well_again();
-        }
+        self.work.troubles.journal = None;
         self.heads.set(entry.stream, seq);
         self.shared.heads.send_replace(self.heads);
         Ok(seq)
-    }
-
-    /// People are told of it by the store's own alarm, which is shown even when it cannot be kept.
-    fn journal_failed(&mut self, why: String) -> StoreError {
-        self.work.journal_fails = true;
-        self.shared.with_status(|s| s.degraded = Some(format!("the journal takes no entries: {why}")));
-        StoreError::Disk(why)
-    }
-
-    /// Nothing to complain of any more, unless something else still fails.
-    pub(super) fn well_again(&mut self) {
-        if self.work.retry.is_none() && !self.work.journal_fails {
-            self.shared.with_status(|s| s.degraded = None);
-        }
-    }
-
-    /// Makes sure that no number of the next row is above the lease. A failure is that of `state.db`, which has been seen
-    /// to by then; it must not be taken for the outbox's, whose good file would be put aside.
-    pub(super) fn lease_numbers(&mut self) -> rusqlite::Result<()> {
-        let waiting = self.pending.len() as u64;
-        let last = self.heads.telemetry + self.pending.shed + waiting;
-        if waiting == 0 || last <= self.lease {
-            return Ok(());
-        }
-        let lease = last + waiting * 64 + LEASE_MIN;
-        let (epoch, head) = (self.log.epoch, self.heads.telemetry);
-        let marks = Marks { epoch, head, lease, good_wall_ms: None, clean: false, cursors: &[] };
-        self.with_state(|state| state.mark(&marks)).map_err(|error| {
-            let code = rusqlite::ffi::Error { code: rusqlite::ErrorCode::CannotOpen, extended_code: 14 };
-            rusqlite::Error::SqliteFailure(code, Some(format!("state.db: {error}")))
-        })?;
-        self.lease = lease;
-        Ok(())
     }
 }

@@ -21,6 +21,8 @@ const STEP_MS: i64 = 1_000;
 /// Bytes of `state.db` above which the oldest events go.
 const STATE_BYTES_MAX: u64 = 256 << 20;
 const EVENTS_AT_ONCE: u64 = 2_000;
+/// The reserve is taken again when so much is free: it must not be what fills the disk.
+const ROOM_FOR_RESERVE: u64 = 2 * files::RESERVE_BYTES;
 
 /// When what is due.
 #[derive(Debug)]
@@ -153,7 +155,6 @@ impl Writer {
     }
 
     fn quota(&mut self) {
-        let full = files::partition(&self.shared.dir).is_some_and(|(_, free)| free < files::RESERVE_BYTES);
         for _ in 0..16 {
             let status = self.shared.status();
             let used = status.log_bytes + status.history_bytes + status.state_bytes;
@@ -164,9 +165,30 @@ impl Writer {
                 break;
             }
         }
-        if !full && self.work.retry.is_none() && self.shared.volatile.is_none() {
-            files::take_reserve(&self.shared.dir);
+        self.reserve();
+    }
+
+    /// Takes the reserve again when there is room; until then people are told that the disk is full.
+    fn reserve(&mut self) {
+        let dir = &self.shared.dir;
+        let free = files::partition(dir).map_or(u64::MAX, |p| p.1);
+        if files::has_reserve(dir) || self.shared.volatile.is_some() {
+            self.work.troubles.room = None;
+        } else if free >= ROOM_FOR_RESERVE {
+            if self.work.retry.is_none() && self.shared.volatile.is_none() {
+                files::take_reserve(dir);
+            }
+            self.work.troubles.room = None;
+        } else {
+            let left = free >> 20;
+            let text = format!("the disk is full: {left} MiB left, the reserve for alarms is in use; free some room");
+            self.work.troubles.room = Some(text);
         }
+    }
+
+    /// A segment is full: looks at the quota at the end of this turn.
+    pub(super) fn quota_soon(&mut self) {
+        self.work.upkeep.tick = Instant::now();
     }
 
     /// The disk is full: gives the reserve back, then evicts one file.
@@ -205,7 +227,7 @@ impl Writer {
 
     /// Only the open segment is left: close it, so that the next round can take it.
     fn roll_to_evict(&mut self) {
-        if self.shared.status().log_bytes > files::RESERVE_BYTES {
+        if self.shared.status().log_bytes > self.log.segment_bytes_max / 2 {
             self.log.roll();
         }
         self.publish_segments();

@@ -10,7 +10,7 @@ use crate::model::reading::{Raw, Sample, Scan};
 use crate::model::time::BootMs;
 use crate::profile::message::{Message, MessageError, MessageMap};
 use crate::profile::{PointSource, Profile};
-use crate::southbound::mqtt::limits::{DEDUP_MAX, DEVICE_RATE_PER_S, DUP_WINDOW_MS, KEY_WINDOW_MS};
+use crate::southbound::mqtt::limits::{DEDUP_MAX, DEVICE_RATE_PER_S, DUP_WINDOW_MS, KEY_WINDOW_MS, LIVE_TOPICS_MAX};
 use crate::southbound::mqtt::rate::Bucket;
 
 use super::{Incoming, RouteDevice, hash_of};
@@ -24,6 +24,8 @@ pub(super) struct Slot {
     map: Arc<MessageMap>,
     silence_ms: Option<i64>,
     seen: VecDeque<(u64, BootMs)>,
+    /// Connection, and topics that it brought live messages of; the oldest is forgotten.
+    live: (u64, VecDeque<u64>),
     bucket: Option<Bucket>,
     burst: f64,
     state: LinkState,
@@ -43,6 +45,7 @@ impl Slot {
             map,
             silence_ms: silence.map(|s| i64::try_from(s.as_millis()).unwrap_or(i64::MAX)),
             seen: VecDeque::new(),
+            live: (0, VecDeque::new()),
             bucket: None,
             burst,
             state: LinkState::Initial,
@@ -123,6 +126,27 @@ impl Slot {
         let found = self.seen.iter().any(|(known, at)| *known == hash && now.since(*at) <= window);
         self.stats.rejects += u64::from(found);
         found
+    }
+
+    /// Whether this is a retained message of a topic that has brought a live one over the same connection: an old value
+    /// must not replace a newer one.
+    pub(super) fn is_superseded(&mut self, incoming: &Incoming<'_>) -> bool {
+        if self.live.0 != incoming.source {
+            self.live = (incoming.source, VecDeque::new());
+        }
+        let (topic, topics) = (hash_of(incoming.topic), &mut self.live.1);
+        let known = topics.contains(&topic);
+        if incoming.retained {
+            self.stats.rejects += u64::from(known);
+            return known;
+        }
+        if !known && !incoming.will {
+            if topics.len() == LIVE_TOPICS_MAX {
+                topics.pop_front();
+            }
+            topics.push_back(topic);
+        }
+        false
     }
 
     pub(super) fn remember(&mut self, hash: u64, now: BootMs) {

@@ -274,3 +274,22 @@ fn wanted_filters_are_whole_and_unique() {
     assert_eq!(router.wanted(), [want]);
     assert_eq!(router.route(&live("gw/7/up", r#"{"v":3}"#), BootMs(0)).scans.len(), 2, "one message, two devices");
 }
+
+#[test]
+fn retained_never_replaces_what_came_live_over_the_same_connection() {
+    let mut router =
+        Router::new(vec![device(0, 0, "a", profile(mapping(&["", "/b"]), &[("v", "/v", None)]))], Flood::Drop);
+    let router = router.as_mut().unwrap();
+    let mut check = |topic, retained, source, outcome| {
+        let incoming = Incoming { retained, source, ..live(topic, r#"{"v":1}"#) };
+        assert_eq!(router.route(&incoming, BootMs(5)).outcome, outcome, "{topic} {retained} {source}");
+    };
+    check("a", true, 1, Outcome::Routed);
+    check("a", false, 1, Outcome::Routed);
+    check("a", true, 1, Outcome::Duplicate);
+    check("a/b", true, 1, Outcome::Routed);
+    // A new connection: what the broker queued for us comes before what it retains.
+    check("a", true, 2, Outcome::Routed);
+    check("a", false, 2, Outcome::Routed);
+    check("a", true, 2, Outcome::Duplicate);
+}
