@@ -59,6 +59,7 @@ pub mod handle;
 mod historian;
 mod history;
 mod log;
+mod memory;
 mod open;
 mod pending;
 pub mod reader;
