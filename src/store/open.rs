@@ -33,7 +33,7 @@ pub(crate) fn open(config: &StoreConfig, points: &[Arc<str>], clock: &Arc<dyn Cl
     }
     let dir = config.path.clone();
     let lock = files::prepare(&dir)?;
-    files::take_reserve(&dir);
+    files::make_room_to_open(&dir);
     let Recovered { state, kept, mut quarantined } =
         recover::open_state(&dir).map_err(|why| OpenError::Folder { path: dir.join("state.db"), why })?;
     let bytes_max = retain::bytes_max(config.size_max, files::partition(&dir).map(|p| p.0));
