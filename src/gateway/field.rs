@@ -156,9 +156,11 @@ fn spawn_modbus(
     let (ask, requests) = mpsc::channel(REQUESTS_MAX);
     askers.insert(ix, ask);
     let (wires, stop) = (wires.clone(), stage.token());
+    // Kept for the case that the line has to be built anew; not a copy each.
+    let devices: Arc<[ModbusDevice]> = devices.into();
     let make = move |requests| {
         let Wires { clock, out, live, .. } = wires.clone();
-        ModbusLine::new(line, config.clone(), devices.clone(), clock, out, live, requests, stop.clone())
+        ModbusLine::new(line, config.clone(), Arc::clone(&devices), clock, out, live, requests, stop.clone())
     };
     let first = make(requests);
     let pulse = watched(first.heartbeat());
