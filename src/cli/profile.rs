@@ -115,12 +115,12 @@ impl Reader<'_> {
 
     fn list(&self, text: &mut String) -> bool {
         let mut ok = true;
-        let rows = self.ids().into_iter().map(|id| match self.read(&id) {
-            Some(p) => vec![id, p.kind.clone(), p.evidence.clone(), p.name.get(self.lang).to_owned()],
-            None => {
-                ok = false;
-                vec![id, "-".into(), "-".into(), "(has faults, see above)".into()]
+        let rows = self.ids().into_iter().map(|id| {
+            if let Some(p) = self.read(&id) {
+                return vec![id, p.kind.clone(), p.evidence.clone(), p.name.get(self.lang).to_owned()];
             }
+            ok = false;
+            vec![id, "-".into(), "-".into(), "(has faults, see above)".into()]
         });
         let rows: Vec<_> = rows.collect();
         text.push_str(&show::table(&["ID", "KIND", "EVIDENCE", "NAME"], &rows));
@@ -131,16 +131,13 @@ impl Reader<'_> {
         let all = if which.is_empty() { self.ids() } else { which.to_vec() };
         let (mut vectors, mut bad) = (0, 0);
         for id in &all {
-            match self.read(id) {
-                Some(profile) => {
-                    vectors += profile.tests.len();
-                    bad += usize::from(!self.test_one(id, &profile, text));
-                }
-                None => {
-                    bad += 1;
-                    line(text, format_args!("FAIL  {id}: the profile has faults, or there is none"));
-                }
-            }
+            let Some(profile) = self.read(id) else {
+                bad += 1;
+                line(text, format_args!("FAIL  {id}: the profile has faults, or there is none"));
+                continue;
+            };
+            vectors += profile.tests.len();
+            bad += usize::from(!self.test_one(id, &profile, text));
         }
         line(text, format_args!("{} profiles, {vectors} vectors, {bad} profiles failed", all.len()));
         bad == 0

@@ -83,10 +83,11 @@ async fn a_zigbee_bridge_behind_a_mosquitto_that_is_restarted() {
     };
     broker.publish("site/s1", quarters(1..=200)).await;
     broker.stop();
-    until(Duration::from_secs(10), || match gateway.line("field") {
-        (state, reason) if state == "down" => Ok(println!("broker gone: {reason}")),
+    let reason = until(Duration::from_secs(10), || match gateway.line("field") {
+        (state, reason) if state == "down" => Ok(reason),
         (state, _) => Err(state),
     });
+    println!("broker gone: {reason}");
     broker.run().await;
     broker.publish("site/s1", quarters(201..=400)).await;
     gateway.until_point("s1.battery", &json!(100.0), "good");

@@ -43,12 +43,12 @@ impl Process {
 
     /// Starts it and waits until it prints a line that begins with `word`; what it printed until then.
     pub(crate) fn until_says(command: &mut Command, word: &str) -> (Self, Vec<String>) {
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut process = Self(command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap());
         let mut said = Vec::new();
-        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+        for line in BufReader::new(process.0.stdout.take().unwrap()).lines() {
             said.push(line.unwrap());
             if said.last().unwrap().starts_with(word) {
-                return (Self(child), said);
+                return (process, said);
             }
         }
         panic!("{command:?} ended without saying `{word}`: {said:?}");

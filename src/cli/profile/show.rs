@@ -142,7 +142,7 @@ fn alarm(text: &mut String, alarm: &AlarmSpec, lang: Lang) {
     let delay = if alarm.on_delay.is_zero() {
         String::new()
     } else {
-        format!("{}{}", say("，持续 ", " for "), show(alarm.on_delay))
+        format!("{}{}", say("，持续 ", " for "), length(alarm.on_delay))
     };
     line(text, format_args!("    {} {}{delay}", say("条件：", "when:  "), condition(&alarm.condition)));
     line(text, format_args!("    {} {}", say("原因：", "cause: "), alarm.text.cause.get(lang)));
@@ -151,15 +151,14 @@ fn alarm(text: &mut String, alarm: &AlarmSpec, lang: Lang) {
         let word = if number == 1 { say("处置：", "do:    ") } else { say("      ", "       ") };
         line(text, format_args!("    {word} {number}. {}", step.get(lang)));
     }
+}
 
-    fn show(duration: Duration) -> String {
-        show_ms(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
-    }
+fn length(duration: Duration) -> String {
+    show_ms(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// A condition in the notation of expressions, whichever form it was written in.
 fn condition(condition: &Condition) -> String {
-    let window = |w: &Duration| show_ms(u64::try_from(w.as_millis()).unwrap_or(u64::MAX));
     let sign = |side: &Side| if *side == Side::Above { '>' } else { '<' };
     match condition {
         Condition::Limit { point, side, limit, hysteresis } => {
@@ -171,12 +170,12 @@ fn condition(condition: &Condition) -> String {
         }
         Condition::State { point, values } => format!("{point} = {}", joined(values)),
         Condition::Rate { point, side, per_minute, window: w } => {
-            format!("{point} changes {} {} per minute over {}", sign(side), setting(per_minute), window(w))
+            format!("{point} changes {} {} per minute over {}", sign(side), setting(per_minute), length(*w))
         }
         Condition::Count { point, count, window: w } => {
-            format!("{point} turns on {} times within {}", setting(count), window(w))
+            format!("{point} turns on {} times within {}", setting(count), length(*w))
         }
-        Condition::Absence { point, after } => format!("{point} has no good value for {}", window(after)),
+        Condition::Absence { point, after } => format!("{point} has no good value for {}", length(*after)),
         Condition::When(expression) => expression.clone(),
     }
 }
