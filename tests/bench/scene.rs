@@ -79,7 +79,10 @@ impl Scene {
         let (api_port, cloud_port) = (free_port()?, free_port()?);
         write_site(folder.path(), plan, (api_port, cloud_port))?;
         let spawn = |program: &Path, args: &[&str]| {
-            Command::new(program).args(args).kill_on_drop(true).stdout(Stdio::null()).spawn().map_err(words)
+            let mut command = Command::new(program);
+            // As the service unit does.
+            command.env("MALLOC_ARENA_MAX", "2");
+            command.args(args).kill_on_drop(true).stdout(Stdio::null()).spawn().map_err(words)
         };
         let mut cloud = None;
         if plan.upload {
