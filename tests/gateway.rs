@@ -48,7 +48,7 @@ topic = "smoke"
 /// Waits for an event.
 async fn heard(events: &mut broadcast::Receiver<LiveEvent>, what: &str, is_it: impl Fn(&LiveEvent) -> bool) {
     let wait = async { while !is_it(&events.recv().await.unwrap()) {} };
-    tokio::time::timeout(Duration::from_secs(60), wait).await.expect(what);
+    tokio::time::timeout(Duration::from_mins(1), wait).await.expect(what);
 }
 
 #[test]

@@ -4,7 +4,8 @@
 //! (100 devices for 10 minutes, 100 kills, 10 minutes without a cloud) run with `GATEHOUSE_LONG` set.
 
 // Test code outside `#[test]` functions may unwrap; registers are 16 bits wide and their counters wrap on purpose.
-#![allow(clippy::unwrap_used, clippy::cast_possible_truncation)]
+// Writing to a String cannot fail.
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, clippy::let_underscore_must_use, clippy::struct_field_names)]
 
 #[path = "system/away.rs"]
 mod away;

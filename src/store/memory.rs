@@ -44,5 +44,5 @@ fn is_ours(folder: &Path) -> bool {
     drop(DirBuilder::new().mode(0o700).create(folder));
     // The kernel shows a process under the user it acts for.
     let Ok(uid) = std::fs::metadata("/proc/self").map(|m| m.uid()) else { return false };
-    std::fs::symlink_metadata(folder).is_ok_and(|m| m.is_dir() && m.uid() == uid && m.mode() & 0o077 == 0)
+    std::fs::symlink_metadata(folder).is_ok_and(|m| m.is_dir() && m.uid() == uid && m.mode().trailing_zeros() >= 6)
 }

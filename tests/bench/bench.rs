@@ -5,6 +5,9 @@
 //! `idle` (memory), `rules` (a reading through the rules). Roles that those start: `farm` (devices), `loop` (a bare
 //! tokio-modbus client that drops what it reads), `gateway` (gatehouse with a scan period that no site file may have).
 
+// Writing to a String cannot fail.
+#![allow(clippy::let_underscore_must_use)]
+
 mod bare;
 mod farm;
 mod latency;

@@ -82,7 +82,7 @@ fn time(mut act: impl FnMut(&[Reading]) -> f64) -> f64 {
         }
         let begun = cpu();
         sum += act(black_box(&readings));
-        spent += cpu() - begun;
+        spent += cpu().saturating_sub(begun);
     }
     black_box(sum);
     spent.as_secs_f64() * 1e9 / (f64::from(POINTS) * ROUNDS as f64)

@@ -15,7 +15,7 @@ async fn readings_on_the_wire_in_the_store_and_at_the_cloud_are_the_same() {
     let warm = Duration::from_secs(seconds / 10);
     load_for(warm).await;
     let rss_early = gateway.rss_mib();
-    load_for(Duration::from_secs(seconds) - warm).await;
+    load_for(Duration::from_secs(seconds).saturating_sub(warm)).await;
     let rss_late = gateway.rss_mib();
     let missed = gateway.links("missed").await;
     farm.hold();

@@ -17,7 +17,7 @@ pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_gatehouse");
 /// Registers of a device.
 pub(crate) const REGISTERS: u16 = 50;
 /// Nothing that a test waits for takes longer on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Whether the long campaigns are wanted.
 pub(crate) fn long() -> bool {
