@@ -164,6 +164,8 @@ impl Gateway {
             stop: middle.token(),
         };
         let mut watched = vec![spawn_pipeline(&mut middle, setup, ports), writer_pulse(store.handle.clone())];
+        // Everybody has what they need of it.
+        drop(config);
         let (pulses, askers) = field.spawn(&mut south, &wires).await?;
         watched.extend(pulses);
 

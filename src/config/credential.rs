@@ -1,7 +1,8 @@
 //! Secrets: looked up by name beside the configuration, never written in it, never printed.
 //!
 //! A credential is a file: `$CREDENTIALS_DIRECTORY/<name>` (the service manager's), else `credentials/<name>` beside the
-//! site file, with mode 0600 or narrower and owned by us or root. A wider one is refused: others may have read it.
+//! site file, with mode 0600 or narrower and owned by us or root. A wider one is refused: others may have read it. In the
+//! service manager's folder 0440 will do: it lets us in by an access list, and then the bits of the group show the list's mask.
 
 use std::fmt;
 use std::fs::{self, File};
@@ -90,6 +91,8 @@ pub enum CredentialError {
 #[derive(Debug, Clone)]
 pub struct Credentials {
     folders: Vec<PathBuf>,
+    /// Those of the service manager among the folders: the first so many.
+    managed: usize,
 }
 
 impl Credentials {
@@ -98,13 +101,13 @@ impl Credentials {
     pub fn beside(site_file: &Path) -> Self {
         let own = site_file.parent().unwrap_or(Path::new("")).join("credentials");
         let managed = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
-        Self::of(managed.into_iter().chain([own]).collect())
+        Self { managed: managed.iter().count(), folders: managed.into_iter().chain([own]).collect() }
     }
 
     /// These folders, first wins.
     #[must_use]
     pub fn of(folders: Vec<PathBuf>) -> Self {
-        Self { folders }
+        Self { folders, managed: 0 }
     }
 
     /// Reads a credential; line ends at its end are cut.
@@ -124,7 +127,8 @@ impl Credentials {
     /// Where a credential is, if its file may be trusted; reads nothing of it.
     pub fn check(&self, name: &str) -> Result<PathBuf, CredentialError> {
         let mut expected = PathBuf::new();
-        for folder in &self.folders {
+        for (place, folder) in self.folders.iter().enumerate() {
+            let too_wide = if place < self.managed { 0o137 } else { 0o177 };
             expected = folder.join(name);
             let meta = match fs::metadata(&expected) {
                 Ok(meta) => meta,
@@ -133,7 +137,7 @@ impl Credentials {
             };
             return if !meta.is_file() {
                 Err(CredentialError::Content { path: expected })
-            } else if meta.mode() & 0o177 != 0 {
+            } else if meta.mode() & too_wide != 0 {
                 Err(CredentialError::Open { path: expected, mode: meta.mode() & 0o7777 })
             } else if meta.uid() != 0 && Some(meta.uid()) != own_uid() {
                 Err(CredentialError::Foreign { path: expected, owner: meta.uid() })
@@ -171,6 +175,11 @@ mod tests {
                 Ok(secret) => assert_eq!(secret.reveal(), "s3cret"),
                 Err(why) => assert!(why.to_string().contains("chmod 600"), "{why}"),
             }
+        }
+        let managed = Credentials { folders: vec![dir.path().to_owned()], managed: 1 };
+        for (mode, good) in [(0o400, true), (0o440, true), (0o460, false), (0o444, false)] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(managed.get("token").is_ok(), good, "from the service manager with {mode:o}");
         }
         assert!(matches!(credentials.get("other"), Err(CredentialError::Missing { .. })));
         std::fs::create_dir(dir.path().join("folder")).unwrap();

@@ -175,9 +175,12 @@ fn spawn_modbus(
     let (wires, lost, stop) = (wires.clone(), wires.clone(), stage.token());
     let heart = Heart::default();
     let beating = heart.clone();
+    // Kept for the case that the line has to be built anew; not a copy each.
+    let devices: Arc<[ModbusDevice]> = devices.into();
     let make = move |requests| {
         let Wires { clock, out, live, .. } = wires.clone();
-        let made = ModbusLine::new(line, config.clone(), devices.clone(), clock, out, live, requests, stop.clone());
+        let devices = Arc::clone(&devices);
+        let made = ModbusLine::new(line, config.clone(), devices, clock, out, live, requests, stop.clone());
         beating.beats_in(made.heartbeat());
         made
     };

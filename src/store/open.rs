@@ -51,7 +51,7 @@ fn open_at(
     let dir = config.path.clone();
     let lock = files::prepare(&dir)?;
     if volatile.is_none() {
-        files::take_reserve(&dir);
+        files::make_room_to_open(&dir);
     }
     let Recovered { state, kept, mut quarantined } =
         recover::open_state(&dir).map_err(|why| OpenError::Folder { path: dir.join("state.db"), why })?;
