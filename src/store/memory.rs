@@ -39,7 +39,7 @@ pub(crate) fn places() -> Vec<PathBuf> {
     given.into_iter().chain([PathBuf::from("/dev/shm")]).collect()
 }
 
-/// Makes the folder, or finds it as our own: not somebody else's, nor a link to elsewhere.
+/// Makes the folder, or finds it as our own: not somebody else's, nor open to others, nor a link to elsewhere.
 fn is_ours(folder: &Path) -> bool {
     drop(DirBuilder::new().mode(0o700).create(folder));
     // The kernel shows a process under the user it acts for.

@@ -434,11 +434,7 @@ impl Writer {
         let head = self.heads.get(stream);
         if cursor.epoch == self.shared.epoch(stream) && cursor.seq > head {
             // Believed, it would let rows be evicted as sent that nobody has.
-            return Err(StoreError::Entry(format!(
-                "{} was confirmed up to {}, but ends at {head}",
-                stream.word(),
-                cursor.seq
-            )));
+            return Err(StoreError::Entry(format!("confirmed up to {}, but the stream ends at {head}", cursor.seq)));
         }
         let now = self.shared.cursor(&upstream, stream);
         if now.is_some_and(|c| c.epoch == cursor.epoch && c.seq >= cursor.seq) {
