@@ -80,6 +80,8 @@ impl Conditioner {
     pub fn new(points: Vec<PointRule>) -> Self {
         let count = points.len();
         let mut slots: Vec<Slot> = points.into_iter().map(Slot::new).collect();
+        // Collected in place of the rules, which are larger.
+        slots.shrink_to_fit();
         let needed: Vec<PointIx> = slots.iter().flat_map(Slot::needs).collect();
         let sources = if needed.is_empty() { Vec::new() } else { vec![None; count] };
         for point in needed {

@@ -29,7 +29,7 @@ use crate::gateway::office::{Office, OfficeParts};
 use crate::model::live::{Live, LiveEvent};
 use crate::model::site::Site;
 use crate::pipeline::{Pipeline, Ports, Setup};
-use crate::store::{OpenError, Store};
+use crate::store::{OpenError, Store, StoreHandle};
 use crate::supervise::watchdog::Watched;
 use crate::supervise::{Policy, Pulse, Roster, Stage};
 
@@ -41,6 +41,10 @@ const COMMANDS_MAX: usize = 64;
 const LIVE_EVENTS_MAX: usize = 512;
 /// Longest stillness of a living pipeline; it turns every second.
 const PIPELINE_STILL_MAX: Duration = Duration::from_secs(10);
+/// Longest stillness of a living writer: a worn card may take very long for one sync.
+const WRITER_STILL_MAX: Duration = Duration::from_mins(1);
+/// Time for the last commit, and then for closing the files.
+const STORE_GRACE: Duration = Duration::from_secs(10);
 /// Time for the lines, then for the pipeline, to finish.
 const STAGE_GRACE: Duration = Duration::from_secs(4);
 
@@ -111,7 +115,7 @@ impl Gateway {
         let mut defs = defs::definitions(&config, &site)?;
         let keys = site.points.iter().map(|p| Arc::clone(&p.key)).collect();
         let store = crate::store::open(&config.store, keys, Arc::clone(&clock))?;
-        let field = Field::prepare(&config, &site, &store.opened.unsupported, credentials)?;
+        let field = Field::prepare(&config, &site, &store.opened.unsupported, credentials, &store.gateway_id)?;
         let office = OfficeParts::prepare(&config, credentials, std::mem::take(&mut defs.limits))?;
         Ok(Self { config, site, defs, field, office, store, clock })
     }
@@ -119,7 +123,10 @@ impl Gateway {
     /// Runs until `asked` completes or a vital part is lost. `ready` is called once everything listens.
     pub fn run(self, ready: impl FnOnce(&Running), asked: impl Future<Output = ()>) -> Result<End, StartError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(self.live(ready, asked))
+        let end = runtime.block_on(self.live(ready, asked));
+        // A name look-up that hangs must not hold up the end.
+        runtime.shutdown_timeout(STAGE_GRACE);
+        end
     }
 
     async fn live(self, ready: impl FnOnce(&Running), asked: impl Future<Output = ()>) -> Result<End, StartError> {
@@ -156,12 +163,13 @@ impl Gateway {
             gauges: Arc::default(),
             stop: middle.token(),
         };
-        let mut watched = vec![spawn_pipeline(&mut middle, setup, ports)];
+        let mut watched = vec![spawn_pipeline(&mut middle, setup, ports), writer_pulse(store.handle.clone())];
+        // Everybody has what they need of it.
+        drop(config);
         let (pulses, askers) = field.spawn(&mut south, &wires).await?;
         watched.extend(pulses);
-        drop(wires);
 
-        let office = Office::start(office::Wiring {
+        let mut office = Office::start(office::Wiring {
             parts: office,
             site,
             live,
@@ -173,22 +181,57 @@ impl Gateway {
             watched,
         })?;
         ready(&Running { api: office.address(), lines: field.listening.clone(), events });
-        let end = tokio::select! {
-            () = asked => End::Asked,
-            () = fatal.cancelled() => End::PartLost,
-        };
+        let end = first_end(asked, &fatal, &store.handle, &mut office).await;
         tracing::info!(?end, "stopping");
         crate::supervise::watchdog::stopping();
         drop(askers);
         south.stop(STAGE_GRACE).await;
         middle.stop(STAGE_GRACE).await;
-        if let Err(error) = store.handle.flush().await {
-            tracing::error!(%error, "the last readings could not be committed");
-        }
+        // Held until here: the pipeline ends when it is told to, not when the lines do.
+        drop(wires);
+        flush(&store.handle).await;
         office.stop().await;
-        store.handle.close().await;
+        close(store.handle).await;
         Ok(end)
     }
+}
+
+/// Runs until asked to stop, or until something without which nothing is safe has ended.
+async fn first_end(
+    asked: impl Future<Output = ()>,
+    fatal: &CancellationToken,
+    store: &StoreHandle,
+    office: &mut Office,
+) -> End {
+    let lost = tokio::select! {
+        () = asked => return End::Asked,
+        () = fatal.cancelled() => "a vital task",
+        () = store.ended() => "the store's writer",
+        () = office.lost() => "the office",
+    };
+    tracing::error!(lost, "has ended before its time; the gateway stops to be started anew");
+    End::PartLost
+}
+
+/// The last commit, with a deadline: a disk that hangs must not keep the process from ending.
+async fn flush(store: &StoreHandle) {
+    match tokio::time::timeout(STORE_GRACE, store.flush()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(%error, "the last readings could not be committed"),
+        Err(_) => tracing::error!("the disk hangs: the last readings could not be committed"),
+    }
+}
+
+async fn close(store: StoreHandle) {
+    if tokio::time::timeout(STORE_GRACE, store.close()).await.is_err() {
+        tracing::error!("the disk hangs: the store could not be closed in order; the next start checks everything");
+    }
+}
+
+/// The writer's pulse: it turns at least every 10 s, but may sit inside one sync for a while.
+fn writer_pulse(handle: StoreHandle) -> Watched {
+    let pulse = Pulse::read_by(move || handle.status().heartbeat_ms.unsigned_abs());
+    Watched { name: "store", pulse, limit: WRITER_STILL_MAX }
 }
 
 /// Spawns the pipeline; without it nothing is safe, so its loss ends the gateway.

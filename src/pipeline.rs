@@ -202,8 +202,8 @@ impl<S: Sink> Pipeline<S> {
 
     /// Hands what the engines decided to the carriers: alarms first.
     fn pass_on(&mut self) {
-        for ring in self.core.alarms.drain(..) {
-            self.bell.ring(ring);
+        for ring in std::mem::take(&mut self.core.alarms) {
+            self.bell.ring(ring, self.core.live());
         }
         for link in self.core.links.drain(..) {
             self.bell.tell(LiveEvent::Link(link));

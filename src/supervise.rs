@@ -8,6 +8,7 @@
 
 pub mod watchdog;
 
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -139,16 +140,12 @@ impl Keeper {
         loop {
             self.roster.change(&self.name, |t| t.running = true);
             let started = Instant::now();
-            let (finished, end) = match run_caught(build()).await {
-                Ok(()) => (true, "finished".to_owned()),
-                Err(why) => (false, why),
-            };
+            let end = run_caught(build()).await.map_or_else(|why| why, |()| "finished".to_owned());
             self.roster.change(&self.name, |t| {
                 t.running = false;
                 t.last_end = Some(end.clone());
             });
-            // A vital part may finish by itself when its sources have: that is the stop order at work.
-            if self.stop.is_cancelled() || (finished && self.policy == Policy::Fatal) {
+            if self.stop.is_cancelled() {
                 return;
             }
             if self.policy == Policy::Fatal {
@@ -189,19 +186,50 @@ async fn run_caught(task: impl Future<Output = Result<(), String>> + Send + 'sta
 }
 
 /// Counts up while its owner is alive: a stuck counter withholds the watchdog's ping.
-#[derive(Debug, Clone, Default)]
-pub struct Pulse(Arc<AtomicU64>);
+#[derive(Clone)]
+pub struct Pulse(Arc<dyn Fn() -> u64 + Send + Sync>);
+
+impl fmt::Debug for Pulse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Pulse").field(&self.count()).finish()
+    }
+}
 
 impl Pulse {
     /// Wraps a counter that a part owns.
     #[must_use]
     pub fn of(counter: Arc<AtomicU64>) -> Self {
-        Self(counter)
+        Self::read_by(move || counter.load(Ordering::Relaxed))
+    }
+
+    /// Asks `read` for the count; it must not block.
+    #[must_use]
+    pub fn read_by(read: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
+        Self(Arc::new(read))
     }
 
     /// The count now.
+    #[must_use]
     pub fn count(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        (self.0)()
+    }
+}
+
+/// The counter of a task that may be built anew, each time with a counter of its own.
+#[derive(Debug, Clone, Default)]
+pub struct Heart(Arc<Mutex<Arc<AtomicU64>>>);
+
+impl Heart {
+    /// The task (built anew) counts here from now on.
+    pub fn beats_in(&self, counter: Arc<AtomicU64>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = counter;
+    }
+
+    /// Follows whichever counter is the present one.
+    #[must_use]
+    pub fn pulse(&self) -> Pulse {
+        let heart = Arc::clone(&self.0);
+        Pulse::read_by(move || heart.lock().unwrap_or_else(PoisonError::into_inner).load(Ordering::Relaxed))
     }
 }
 
@@ -238,10 +266,41 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_fatal_task_stops_the_gateway() {
+        // Also one that just finishes: before the stop nothing vital has an end.
+        for end in [Err("disk gone".to_owned()), Ok(())] {
+            let fatal = CancellationToken::new();
+            let mut stage = Stage::new("test", Roster::default(), fatal.clone());
+            stage.spawn("vital", Policy::Fatal, move || std::future::ready(end.clone()));
+            tokio::time::timeout(Duration::from_secs(10), fatal.cancelled()).await.expect("noticed");
+            stage.stop(Duration::from_secs(1)).await;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_vital_task_that_finishes_when_told_is_no_loss() {
         let fatal = CancellationToken::new();
         let mut stage = Stage::new("test", Roster::default(), fatal.clone());
-        stage.spawn("vital", Policy::Fatal, || async { Err("disk gone".to_owned()) });
-        fatal.cancelled().await;
+        let token = stage.token();
+        stage.spawn("vital", Policy::Fatal, move || {
+            let token = token.clone();
+            async move {
+                token.cancelled().await;
+                Ok(())
+            }
+        });
         stage.stop(Duration::from_secs(1)).await;
+        assert!(!fatal.is_cancelled());
+    }
+
+    #[test]
+    fn a_pulse_follows_the_task_that_was_built_anew() {
+        let heart = Heart::default();
+        let pulse = heart.pulse();
+        heart.beats_in(Arc::new(AtomicU64::new(7)));
+        assert_eq!(pulse.count(), 7);
+        let anew = Arc::new(AtomicU64::new(0));
+        heart.beats_in(Arc::clone(&anew));
+        anew.fetch_add(3, Ordering::Relaxed);
+        assert_eq!(pulse.count(), 3);
     }
 }

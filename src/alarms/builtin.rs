@@ -16,6 +16,9 @@ const DEVICE_DELAY_MAX_MS: i64 = 600_000;
 pub(super) const UPSTREAM_DELAY_MS: i64 = 300_000;
 /// Time sync needs a moment after power-on.
 pub(super) const CLOCK_DELAY_MS: i64 = 120_000;
+/// A trouble of line, device or upstream must be over for so long before its alarm clears: one that comes and goes is one
+/// alarm, not one for each time.
+pub(super) const CLEAR_DELAY_MS: i64 = 30_000;
 /// After its line is back a device has so long to answer before it rings.
 pub(super) const GRACE_MS: i64 = 30_000;
 

@@ -36,7 +36,7 @@ pub struct Desk {
     ids: BTreeMap<Arc<str>, usize>,
     closed: VecDeque<AlarmRecord>,
     births: Births,
-    /// Not later than the earliest `Slot::due`.
+    /// Not later than the earliest `Slot::wake`.
     wake: Option<BootMs>,
 }
 
@@ -103,6 +103,7 @@ impl Desk {
             if let Some(ix) = home {
                 self.ids.insert(Arc::clone(&alarm.id), ix);
                 if let Some(slot) = self.slots.get_mut(ix) {
+                    slot.renew(&mut alarm, &self.homes);
                     slot.onset = (alarm.boot == self.boot).then_some(alarm.raised_at);
                     slot.open = Some(alarm);
                 }
@@ -183,6 +184,9 @@ impl Desk {
             return;
         }
         for ix in 0..self.slots.len() {
+            if let Some(over) = self.slots.get(ix).and_then(|slot| slot.over).filter(|over| *over <= now.boot) {
+                self.fall(ix, over, now, out);
+            }
             let Some(due) = self.slots.get(ix).and_then(|slot| slot.due).filter(|due| *due <= now.boot) else {
                 continue;
             };
@@ -196,7 +200,7 @@ impl Desk {
                 self.rise(ix, due, trigger, now, look, out);
             }
         }
-        self.wake = self.slots.iter().filter_map(|slot| slot.due).min();
+        self.wake = self.slots.iter().filter_map(Slot::wake).min();
     }
 
     /// When [`Desk::tick`] has something to do; may be a little early.
@@ -293,10 +297,11 @@ impl Desk {
         out: &mut Vec<AlarmEvent>,
     ) {
         if !holds {
-            return self.fall(ix, now.boot, now, out);
+            return self.subside(ix, now, out);
         }
         let Some(slot) = self.slots.get_mut(ix) else { return };
         slot.reason = Some(reason.to_owned());
+        slot.over = None;
         let active = slot.open.as_ref().is_some_and(|alarm| alarm.condition);
         if active || slot.held {
             return;
@@ -307,6 +312,17 @@ impl Desk {
         if delay_ms == 0 {
             self.tick(now, &|_| Vec::new(), out);
         }
+    }
+
+    /// A built-in trouble is over, for now: what comes and goes clears when it stays away.
+    fn subside(&mut self, ix: usize, now: &Anchor, out: &mut Vec<AlarmEvent>) {
+        let comes_and_goes = ix != self.store && ix != self.store + 1;
+        let Some(slot) = self.slots.get_mut(ix) else { return };
+        if !comes_and_goes || slot.open.as_ref().is_none_or(|alarm| !alarm.condition) {
+            return self.fall(ix, now.boot, now, out);
+        }
+        let over = *slot.over.get_or_insert(now.boot.plus(builtin::CLEAR_DELAY_MS));
+        self.wake_by(over);
     }
 
     fn own_trigger(&self, ix: usize) -> Option<Trigger> {
@@ -378,6 +394,7 @@ impl Desk {
         let Some(slot) = self.slots.get_mut(ix) else { return };
         slot.held = false;
         slot.due = None;
+        slot.over = None;
         let Some(alarm) = &mut slot.open else { return };
         let told = machine::clear(alarm, now.wall_at(at).0);
         announce(told, alarm, now, None, None, out);

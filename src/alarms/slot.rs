@@ -42,6 +42,8 @@ pub(super) struct Slot {
     pub(super) children: u32,
     /// Raise at this moment unless the trouble ends before (built-in alarms; rules bring their own delays).
     pub(super) due: Option<BootMs>,
+    /// Clear at this moment unless the trouble comes back before (built-in alarms).
+    pub(super) over: Option<BootMs>,
     /// Its condition holds, but it waits behind a dead line.
     pub(super) held: bool,
     pub(super) open: Option<AlarmRecord>,
@@ -60,7 +62,26 @@ pub(super) struct Home {
 
 impl Slot {
     pub(super) fn new(def: AlarmDef) -> Self {
-        Self { def, reason: None, children: 0, due: None, held: false, open: None, onset: None }
+        Self { def, reason: None, children: 0, due: None, over: None, held: false, open: None, onset: None }
+    }
+
+    /// When time alone changes something.
+    pub(super) fn wake(&self) -> Option<BootMs> {
+        self.due.into_iter().chain(self.over).min()
+    }
+
+    /// An open record of an earlier run under the definition of today: what people read and how loud it rings follow the
+    /// configuration; what happened stays. A latch that was let go stays let go.
+    pub(super) fn renew(&self, alarm: &mut AlarmRecord, homes: &[Home]) {
+        let def = &self.def;
+        alarm.level = def.level;
+        alarm.text = def.text.clone();
+        alarm.latched &= def.latched;
+        alarm.children = self.children;
+        if let Some(home) = def.device.and_then(|device| homes.get(device.ix())) {
+            alarm.device_name.clone_from(&home.name);
+            alarm.at.clone_from(&home.at);
+        }
     }
 
     pub(super) fn birth(

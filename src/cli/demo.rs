@@ -65,6 +65,10 @@ pub(crate) fn main(args: &DemoArgs) -> Result<ExitCode> {
     let runtime = super::run::office_runtime()?;
     let (cloud, town) = runtime.block_on(open_world(&mut config))?;
     let handle = cloud.handle();
+    if args.data.as_ref().is_some_and(|dir| dir.join("state.db").exists()) {
+        // The cloud of the last time has ended with the last demo.
+        handle.join_late();
+    }
     let credentials = Credentials::beside(&scratch.path().join("site.toml"));
     let gateway = Gateway::open(config, &credentials, Arc::new(SystemClock)).context("cannot start")?;
 

@@ -22,6 +22,27 @@ pub(crate) struct Parts {
 
 /// Builds condition, level, delays and texts; `None` when something was complained about.
 pub(crate) fn parts(record: &Record, names: &Names<'_>, cx: &mut Context<'_>) -> Option<Parts> {
+    let before = cx.report.errors();
+    let parts = read(record, names, cx);
+    if parts.is_none() && cx.report.errors() == before && !is_faulty(record) {
+        // An alarm that is missing without a word may cost lives: better not to start.
+        cx.error(
+            code::ALARM,
+            record.span,
+            ("this alarm cannot be understood and would be missing", "无法理解此告警，它将不会生效"),
+            ("write its condition as the reference shows", "请按参考手册书写条件"),
+        );
+    }
+    parts
+}
+
+/// Something in it was left out, and the reader has said why.
+fn is_faulty(record: &Record) -> bool {
+    let inner = |key| record.record(key).is_some_and(|r| r.faulty);
+    record.faulty || ["limit", "state", "rate", "count", "absence"].into_iter().any(inner)
+}
+
+fn read(record: &Record, names: &Names<'_>, cx: &mut Context<'_>) -> Option<Parts> {
     let condition = condition(record, names, cx);
     let level = record.text("level").and_then(|word| Level::ALL.into_iter().find(|l| l.word() == word));
     Some(Parts {

@@ -23,3 +23,47 @@ pub const CREDENTIAL: Kind = Kind::Checked(&crate::config::notation::CREDENTIAL)
 pub const PORT: Kind = Kind::Int { min: 1, max: 65535 };
 /// Anything to a year, but not nothing.
 pub const WINDOW: Kind = Kind::Duration { min_ms: 1000, max_ms: 366 * 86_400_000 };
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::profile::PROFILE_FILE;
+    use super::site::SITE_FILE;
+    use crate::text::field::{Kind, Need, Table};
+    use crate::text::reader::default_of;
+
+    fn check(table: &'static Table, seen: &mut BTreeSet<*const Table>) {
+        if !seen.insert(std::ptr::from_ref(table)) {
+            return;
+        }
+        for field in table.fields {
+            if let Need::Default(value) = field.need {
+                assert!(
+                    default_of(&field.kind, value).is_some(),
+                    "{}.{}: the default is dropped",
+                    table.name,
+                    field.key
+                );
+            }
+            inner(&field.kind, seen);
+        }
+    }
+
+    fn inner(kind: &'static Kind, seen: &mut BTreeSet<*const Table>) {
+        match kind {
+            Kind::Table(table) | Kind::Tables(table) | Kind::Changes(table) | Kind::Array(table) => check(table, seen),
+            Kind::List { of, .. } | Kind::Map { of, .. } => inner(of, seen),
+            Kind::Either(kinds) => kinds.iter().for_each(|kind| inner(kind, seen)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn every_declared_default_holds() {
+        let mut seen = BTreeSet::new();
+        check(&SITE_FILE, &mut seen);
+        check(&PROFILE_FILE, &mut seen);
+        assert!(seen.len() > 20, "{}", seen.len());
+    }
+}

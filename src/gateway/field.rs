@@ -14,8 +14,9 @@ use crate::gateway::StartError;
 use crate::gateway::secrets::{bytes, login, tls_pem};
 use crate::gateway::tables::period;
 use crate::model::id::{DeviceIx, LineIx, PointIx};
-use crate::model::link::FieldEvent;
+use crate::model::link::{FieldEvent, LinkChange, LinkOf, LinkState};
 use crate::model::live::Live;
+use crate::model::quality::Quality;
 use crate::model::site::Site;
 use crate::profile::PointSource;
 use crate::southbound::modbus::{LineRequest, ModbusDevice, ModbusLine};
@@ -25,7 +26,7 @@ use crate::southbound::mqtt::{
 };
 use crate::southbound::{LineConfig, LinePath};
 use crate::supervise::watchdog::Watched;
-use crate::supervise::{Policy, Pulse, Stage};
+use crate::supervise::{Heart, Policy, Stage};
 
 /// One-shot requests that may wait for a line.
 const REQUESTS_MAX: usize = 16;
@@ -79,6 +80,7 @@ impl Field {
         site: &Site,
         unsupported: &[(String, String)],
         credentials: &Credentials,
+        gateway_id: &str,
     ) -> Result<Self, StartError> {
         let mut lines = Vec::new();
         for (ix, line) in config.lines.iter().enumerate() {
@@ -90,7 +92,7 @@ impl Field {
                 }
                 LinePath::Mqtt { credential, ca, .. } => Ready::Client {
                     line: number,
-                    config: line.clone(),
+                    config: with_client_id(line, gateway_id),
                     devices: route_devices(config, site, ix),
                     login: credential.as_deref().map(|name| login(credentials, name)).transpose()?,
                     ca: ca.as_deref().map(|name| bytes(credentials, name)).transpose()?,
@@ -120,7 +122,7 @@ impl Field {
             let name = wires.site.lines.get(ix).map_or_else(String::new, |l| format!("line {}", l.id));
             let pulse = match ready {
                 Ready::Modbus { line, config, devices } => {
-                    Some(spawn_modbus(stage, name, wires, (line, config, devices), (ix, &mut askers)))
+                    spawn_modbus(stage, name, wires, (line, config, devices), (ix, &mut askers))
                 }
                 Ready::Client { line, config, devices, login, ca } => {
                     spawn_client(stage, name, wires, (line, config, devices), (login, ca))
@@ -128,22 +130,37 @@ impl Field {
                 Ready::Listen(parts) => {
                     let (pulse, at) = spawn_listener(stage, name, wires, *parts).await?;
                     if let Some(slot) = self.listening.get_mut(ix) {
-                        *slot = Some(at);
+                        *slot = at;
                     }
-                    Some(pulse)
+                    pulse
                 }
             };
-            pulses.extend(pulse);
+            pulses.push(pulse);
         }
         Ok((pulses, askers))
     }
 }
 
-/// Longest stillness of a line's task: it turns at least every 10 s, and waits for the pipeline for less than this.
-const LINE_STILL_MAX: Duration = Duration::from_mins(1);
+/// Longest stillness of a line's task: it turns at least every 10 s, and between two lives it rests for at most
+/// [`crate::supervise::RESTART_PAUSE_MAX`]. One line that fails again and again must not bring the others down.
+const LINE_STILL_MAX: Duration = Duration::from_secs(150);
 
-fn watched(pulse: Arc<std::sync::atomic::AtomicU64>) -> Watched {
-    Watched { name: "line", pulse: Pulse::of(pulse), limit: LINE_STILL_MAX }
+fn watched(heart: &Heart) -> Watched {
+    Watched { name: "line", pulse: heart.pulse(), limit: LINE_STILL_MAX }
+}
+
+/// A line's task has failed and is built anew: until it says otherwise, nothing behind it can be seen.
+fn tell_lost(wires: &Wires, line: LineIx) {
+    let change = LinkChange {
+        of: LinkOf::Line(line),
+        state: LinkState::Down,
+        quality: Quality::BadLink,
+        reason: "the line's task failed and is being started anew; see the log".to_owned(),
+        at: wires.clock.boot(),
+    };
+    if wires.out.try_send(FieldEvent::Link(change)).is_err() {
+        tracing::error!(line = line.0, "the pipeline takes no events: the failure of a line could not be told");
+    }
 }
 
 fn spawn_modbus(
@@ -155,20 +172,28 @@ fn spawn_modbus(
 ) -> Watched {
     let (ask, requests) = mpsc::channel(REQUESTS_MAX);
     askers.insert(ix, ask);
-    let (wires, stop) = (wires.clone(), stage.token());
+    let (wires, lost, stop) = (wires.clone(), wires.clone(), stage.token());
+    let heart = Heart::default();
+    let beating = heart.clone();
+    // Kept for the case that the line has to be built anew; not a copy each.
+    let devices: Arc<[ModbusDevice]> = devices.into();
     let make = move |requests| {
         let Wires { clock, out, live, .. } = wires.clone();
-        ModbusLine::new(line, config.clone(), devices.clone(), clock, out, live, requests, stop.clone())
+        let devices = Arc::clone(&devices);
+        let made = ModbusLine::new(line, config.clone(), devices, clock, out, live, requests, stop.clone());
+        beating.beats_in(made.heartbeat());
+        made
     };
-    let first = make(requests);
-    let pulse = watched(first.heartbeat());
-    let mut next = Some(first);
+    let mut next = Some(make(requests));
     stage.spawn(name, Policy::Restart, move || {
         // After a failure the line is built anew; one-shot requests then find nobody and are answered as such.
-        let line = next.take().unwrap_or_else(|| make(mpsc::channel(1).1));
-        async move { line.run().await.map_err(|e| e.to_string()) }
+        let made = next.take().unwrap_or_else(|| {
+            tell_lost(&lost, line);
+            make(mpsc::channel(1).1)
+        });
+        async move { made.run().await.map_err(|e| e.to_string()) }
     });
-    pulse
+    watched(&heart)
 }
 
 fn spawn_client(
@@ -177,25 +202,30 @@ fn spawn_client(
     wires: &Wires,
     (line, config, devices): (LineIx, LineConfig, Vec<RouteDevice>),
     (login, ca): (Option<Login>, Option<Vec<u8>>),
-) -> Option<Watched> {
-    let (wires, stop) = (wires.clone(), stage.token());
+) -> Watched {
+    let (wires, lost, stop) = (wires.clone(), wires.clone(), stage.token());
+    let heart = Heart::default();
+    let beating = heart.clone();
     let make = move || {
         let router = Router::new(devices.clone(), Flood::Drop).map_err(|e| e.to_string())?;
         let Wires { clock, out, live, .. } = wires.clone();
         let wiring = Wiring { line, config: config.clone(), router, clock, out, live, stop: stop.clone() };
-        Ok::<_, String>(MqttClientLine::new(wiring, login.clone(), ca.as_deref()))
+        let made = MqttClientLine::new(wiring, login.clone(), ca.as_deref());
+        beating.beats_in(made.heartbeat());
+        Ok::<_, String>(made)
     };
-    let first = make();
-    let pulse = first.as_ref().ok().map(|line| watched(line.heartbeat()));
-    let mut next = Some(first);
+    let mut next = Some(make());
     stage.spawn(name, Policy::Restart, move || {
-        let line = next.take().unwrap_or_else(&make);
+        let made = next.take().unwrap_or_else(|| {
+            tell_lost(&lost, line);
+            make()
+        });
         async move {
-            line?.run().await;
+            made?.run().await;
             Ok(())
         }
     });
-    pulse
+    watched(&heart)
 }
 
 async fn spawn_listener(
@@ -203,38 +233,53 @@ async fn spawn_listener(
     name: String,
     wires: &Wires,
     parts: ListenParts,
-) -> Result<(Watched, SocketAddr), StartError> {
-    let (wires, stop) = (wires.clone(), stage.token());
+) -> Result<(Watched, Option<SocketAddr>), StartError> {
+    let (wires, lost, stop, number) = (wires.clone(), wires.clone(), stage.token(), parts.line);
+    let heart = Heart::default();
+    let beating = heart.clone();
     let make = move || {
         let router = Router::new(parts.devices.clone(), Flood::Delay).map_err(|e| e.to_string())?;
         let Wires { clock, out, live, .. } = wires.clone();
         let ListenParts { line, config, .. } = parts.clone();
         let wiring = Wiring { line, config, router, clock, out, live, stop: stop.clone() };
-        MqttListenLine::new(wiring, parts.logins.clone(), parts.tls.clone()).map_err(|e| e.to_string())
+        let made = MqttListenLine::new(wiring, parts.logins.clone(), parts.tls.clone()).map_err(|e| e.to_string())?;
+        beating.beats_in(made.heartbeat());
+        Ok::<_, String>(made)
     };
-    let failed = |why: String| StartError::Listen { line: name.clone(), why };
-    let mut first = make().map_err(failed)?;
-    let at = first.bind().await.map_err(|e| failed(e.to_string()))?;
-    let pulse = watched(first.heartbeat());
-    let mut next = Some(first);
+    let mut first = make().map_err(|why| StartError::Listen { line: name.clone(), why })?;
+    // An address that is not there yet (a network card that comes up late) is one line's trouble: it tries again by
+    // itself and says that it is down, and everything else starts.
+    let at = match first.bind().await {
+        Ok(at) => Some(at),
+        Err(error) => {
+            tracing::error!(line = name, %error, "cannot listen yet; tried again, the other lines start without it");
+            None
+        }
+    };
+    let mut next = Some(Ok(first));
     stage.spawn(name, Policy::Restart, move || {
-        let bound = next.take();
-        let anew = if bound.is_none() { Some(make()) } else { None };
+        let made = next.take().unwrap_or_else(|| {
+            tell_lost(&lost, number);
+            make()
+        });
         async move {
-            let line = match (bound, anew) {
-                (Some(line), _) => line,
-                (None, Some(line)) => {
-                    let mut line = line?;
-                    line.bind().await.map_err(|e| e.to_string())?;
-                    line
-                }
-                (None, None) => return Ok(()),
-            };
-            line.run().await;
+            made?.run().await;
             Ok(())
         }
     });
-    Ok((pulse, at))
+    Ok((watched(&heart), at))
+}
+
+/// Two gateways at one broker under one id would throw each other out for ever: the id is made from the gateway's own.
+fn with_client_id(line: &LineConfig, gateway_id: &str) -> LineConfig {
+    let mut line = line.clone();
+    if let LinePath::Mqtt { client_id, .. } = &mut line.path
+        && client_id.as_deref().is_none_or(str::is_empty)
+    {
+        let own: String = gateway_id.chars().take(12).collect();
+        *client_id = Some(format!("gatehouse-{own}-{}", line.id));
+    }
+    line
 }
 
 fn modbus_devices(config: &Config, site: &Site, line: usize, unsupported: &[(String, String)]) -> Vec<ModbusDevice> {
@@ -266,13 +311,15 @@ fn route_devices(config: &Config, site: &Site, line: usize) -> Vec<RouteDevice> 
     let mut devices = Vec::new();
     for ((ix, device), info) in (0u32..).zip(&config.devices).zip(&site.devices).filter(|((_, d), _)| d.line == line) {
         let (DeviceAddress::Topic(topic), Some(_)) = (&device.address, &device.profile.mqtt) else { continue };
-        let longest = device.profile.points.iter().filter_map(|p| p.every).max();
+        // Any message shows that the device lives, so the point that speaks most often decides.
+        let messages = device.profile.points.iter().filter(|p| matches!(p.source, PointSource::Message { .. }));
+        let fastest = messages.filter_map(|p| p.every).min();
         devices.push(RouteDevice {
             device: DeviceIx(ix),
             first_point: info.first_point,
             topic: topic.clone(),
             profile: Arc::clone(&device.profile),
-            silence: longest.map(|every| every * SILENT_PERIODS),
+            silence: fastest.map(|every| every * SILENT_PERIODS),
         });
     }
     devices

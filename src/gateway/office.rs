@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ use crate::model::id::{LineIx, PointIx};
 use crate::model::link::LinkState;
 use crate::model::live::{Live, LiveEvent};
 use crate::model::site::Site;
-use crate::model::time::Trust;
+use crate::model::time::{BootMs, Trust};
 use crate::northbound::{Identity, SyncStatus, Upstream, UpstreamConfig, UpstreamParts, UpstreamState};
 use crate::store::{StoreHandle, StoreReader};
 use crate::supervise::watchdog::{self, Watched};
@@ -31,6 +31,12 @@ use crate::supervise::{Policy, Roster, Stage};
 
 /// How often gatehouse looks at itself.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// Threads for waiting on the disk and on name look-ups. Look-ups through a dead name server hang for half a minute each
+/// and must not take the page's reads with them; idle threads go away.
+const BLOCKING_MAX: usize = 32;
+/// Longest stillness of pipeline and writer that health passes over.
+const PIPELINE_STILL_MS: i64 = 10_000;
+const WRITER_STILL_MS: i64 = 60_000;
 /// Time for the upstreams' last try, then for the API.
 const STAGE_GRACE: Duration = Duration::from_secs(3);
 
@@ -93,7 +99,8 @@ pub(super) struct Office {
 impl Office {
     /// Starts the thread.
     pub(super) fn start(wiring: Wiring) -> Result<Self, StartError> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(4).build()?;
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(BLOCKING_MAX).build()?;
         let address = wiring.parts.address;
         let stop = CancellationToken::new();
         let (tell, ended) = oneshot::channel();
@@ -115,10 +122,16 @@ impl Office {
         self.address
     }
 
+    /// Completes when the thread has ended before it was told to: by a panic, since it does nothing else.
+    pub(super) async fn lost(&mut self) {
+        // Either answer means the end.
+        drop((&mut self.ended).await);
+    }
+
     /// Upstreams get one bounded last try, then the page closes.
     pub(super) async fn stop(self) {
         self.stop.cancel();
-        let late = tokio::time::timeout(STAGE_GRACE * 3, self.ended).await.is_err();
+        let late = !self.ended.is_terminated() && tokio::time::timeout(STAGE_GRACE * 3, self.ended).await.is_err();
         if late {
             tracing::warn!("the office did not stop in time");
         } else if self.thread.join().is_err() {
@@ -127,7 +140,9 @@ impl Office {
     }
 }
 
-type Ready = (String, SyncStatus, CancellationToken, Upstream, Rebuild);
+/// The figures of an upstream, of the present one where it was built anew.
+pub(super) type Figures = Arc<Mutex<SyncStatus>>;
+type Ready = (String, Figures, CancellationToken, Upstream, Rebuild);
 type Rebuild = Box<dyn FnMut() -> Result<Upstream, String> + Send>;
 
 fn build_upstreams(wiring: &Wiring, office: &Handle) -> Result<Vec<Ready>, StartError> {
@@ -146,9 +161,12 @@ fn build_upstreams(wiring: &Wiring, office: &Handle) -> Result<Vec<Ready>, Start
         let (config, token, ca) = (config.clone(), token.clone(), ca.clone());
         let id = config.id.as_str().to_owned();
         let upstream = Upstream::new(&config, token.as_deref(), ca.as_deref(), &parts)?;
-        let status = upstream.status();
+        let status = Arc::new(Mutex::new(upstream.status()));
+        let present = Arc::clone(&status);
         let rebuild: Rebuild = Box::new(move || {
-            Upstream::new(&config, token.as_deref(), ca.as_deref(), &parts).map_err(|e| e.to_string())
+            let anew = Upstream::new(&config, token.as_deref(), ca.as_deref(), &parts).map_err(|e| e.to_string())?;
+            *present.lock().unwrap_or_else(PoisonError::into_inner) = anew.status();
+            Ok(anew)
         });
         ready.push((id, status, stop, upstream, rebuild));
     }
@@ -191,9 +209,8 @@ async fn work(wiring: Wiring, upstreams: Vec<Ready>, stop: CancellationToken) {
         }
     });
     let token = desk_side.token();
-    let mut watched = Some(watched);
     desk_side.spawn("watchdog", Policy::Restart, move || {
-        let (watched, token) = (watched.take().unwrap_or_default(), token.clone());
+        let (watched, token) = (watched.clone(), token.clone());
         async move {
             watchdog::run(watched, token.clone()).await;
             token.cancelled().await;
@@ -232,6 +249,17 @@ fn spawn_upstream(north: &mut Stage, (id, _, inner, upstream, mut rebuild): Read
     });
 }
 
+/// What the desk was last told of each signal. The first look is always told: an alarm from before the start may be
+/// over by now.
+#[derive(Debug, Default)]
+struct Told(BTreeMap<Signal, bool>);
+
+impl Told {
+    fn is_news(&mut self, signal: &Signal, holds: bool) -> bool {
+        self.0.insert(signal.clone(), holds) != Some(holds)
+    }
+}
+
 /// Looks at gatehouse itself: for health, and to raise its own alarms.
 #[derive(Debug, Clone)]
 struct Inspector {
@@ -243,13 +271,8 @@ struct Inspector {
 }
 
 impl Inspector {
-    async fn watch(
-        self,
-        statuses: Vec<(String, SyncStatus)>,
-        desk: mpsc::Sender<DeskCommand>,
-        stop: CancellationToken,
-    ) {
-        let mut last: BTreeMap<Signal, bool> = BTreeMap::new();
+    async fn watch(self, statuses: Vec<(String, Figures)>, desk: mpsc::Sender<DeskCommand>, stop: CancellationToken) {
+        let mut told = Told::default();
         let mut ticks = tokio::time::interval(LOOK_EVERY);
         loop {
             tokio::select! {
@@ -257,26 +280,28 @@ impl Inspector {
                 () = stop.cancelled() => return,
             }
             for (signal, trouble) in self.troubles(&statuses) {
-                let holds = trouble.is_some();
-                if last.get(&signal).copied().unwrap_or(false) == holds {
-                    continue;
-                }
-                last.insert(signal.clone(), holds);
-                let command = DeskCommand::Signal { signal, holds, reason: trouble.unwrap_or_default() };
-                if desk.send(command).await.is_err() {
-                    return;
+                if told.is_news(&signal, trouble.is_some()) {
+                    let holds = trouble.is_some();
+                    let command = DeskCommand::Signal { signal, holds, reason: trouble.unwrap_or_default() };
+                    if desk.send(command).await.is_err() {
+                        return;
+                    }
                 }
             }
         }
     }
 
-    /// Every signal with its trouble in words, if there is one.
-    fn troubles(&self, statuses: &[(String, SyncStatus)]) -> Vec<(Signal, Option<String>)> {
+    /// Every signal of which something is known, with its trouble in words, if there is one.
+    fn troubles(&self, statuses: &[(String, Figures)]) -> Vec<(Signal, Option<String>)> {
         let unset = self.clock.anchor().trust == Trust::Unset;
         let mut troubles =
             vec![(Signal::StoreDegraded, self.store.status().degraded), (Signal::ClockUnset, unset.then(String::new))];
         for (id, status) in statuses {
-            let report = status.read();
+            let report = status.lock().unwrap_or_else(PoisonError::into_inner).read();
+            if report.state == UpstreamState::Connecting {
+                // Nothing tried yet: neither up nor down, and an alarm from before the start stands.
+                continue;
+            }
             let down = matches!(report.state, UpstreamState::Waiting | UpstreamState::Refused);
             let why = down.then(|| report.last_error.unwrap_or_default());
             troubles.push((Signal::UpstreamDown(Arc::from(id.as_str())), why));
@@ -284,14 +309,26 @@ impl Inspector {
         troubles
     }
 
-    fn health(&self, started: crate::model::time::BootMs) -> Health {
+    fn health(&self, started: BootMs) -> Health {
         let mut parts: Vec<HealthPart> = self
             .roster
             .all()
             .into_iter()
             .map(|task| HealthPart { name: task.name, ok: task.running, note: task.last_end.unwrap_or_default() })
             .collect();
-        let degraded = self.store.status().degraded;
+        let now = self.clock.boot();
+        let store = self.store.status();
+        // The pipeline enters its figures every second.
+        let heard = [
+            ("pipeline's turns", self.live.figures().at, PIPELINE_STILL_MS),
+            ("store's turns", BootMs(store.heartbeat_ms), WRITER_STILL_MS),
+        ];
+        parts.extend(heard.into_iter().map(|(name, at, most)| {
+            let still_ms = now.since(at);
+            let note = if still_ms > most { format!("stands still for {} s", still_ms / 1000) } else { String::new() };
+            HealthPart { name: name.into(), ok: still_ms <= most, note }
+        }));
+        let degraded = store.degraded;
         parts.push(HealthPart { name: "store".into(), ok: degraded.is_none(), note: degraded.unwrap_or_default() });
         for (ix, line) in (0u32..).zip(&self.site.lines) {
             let Some(link) = self.live.line(LineIx(ix)) else { continue };
@@ -304,5 +341,21 @@ impl Inspector {
         // A dead line is an alarm, not an ill gateway.
         let ok = parts.iter().filter(|p| !p.name.starts_with("link ")).all(|p| p.ok);
         Health { ok, started, parts }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_look_is_told_even_when_nothing_is_wrong() {
+        let (cloud, mut told) = (Signal::UpstreamDown(Arc::from("cloud")), Told::default());
+        // Open since before the start, over by now: without this the alarm would stand for ever.
+        assert!(told.is_news(&cloud, false));
+        assert!(!told.is_news(&cloud, false));
+        assert!(told.is_news(&cloud, true));
+        assert!(told.is_news(&Signal::StoreDegraded, true));
+        assert!(!told.is_news(&cloud, true));
     }
 }

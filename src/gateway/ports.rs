@@ -2,13 +2,15 @@
 //!
 //! Nothing is decided here; each method hands a question on in the other part's words.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::api::ports::{Archive, Desk, DeskFuture, Refusal, StreamStatus, SyncView, UpstreamStatus};
 use crate::clock::Clock;
+use crate::gateway::office::Figures;
 use crate::model::alarm::{AlarmEvent, AlarmRecord};
 use crate::model::desk::{DeskCommand, Reply};
 use crate::model::id::{DeviceIx, PointIx};
@@ -19,7 +21,7 @@ use crate::model::stored::{
     AlarmFilter, Heads, History, JournalRow, ReadError, StoreError, StoreStatus, TelemetryBatch,
 };
 use crate::model::time::{BootMs, WallMs};
-use crate::northbound::{Outbox, SyncReport, SyncStatus, UpstreamState};
+use crate::northbound::{Outbox, SyncReport, UpstreamState};
 use crate::pipeline::{Sink, SinkError};
 use crate::store::{StoreHandle, StoreReader};
 
@@ -113,6 +115,9 @@ impl Archive for StoreArchive {
     }
 }
 
+/// Longest wait of a person's request for the pipeline, which answers within half a second even when the disk stalls.
+const DESK_WAIT: Duration = Duration::from_secs(5);
+
 /// The pipeline as the page sees it.
 #[derive(Debug, Clone)]
 pub(super) struct PipelineDesk(pub(super) mpsc::Sender<DeskCommand>);
@@ -123,9 +128,13 @@ impl PipelineDesk {
             let (tell, told) = oneshot::channel();
             // The asker may have gone away; then nobody waits for the answer.
             let reply = Reply::new(move |answer| drop(tell.send(answer)));
-            let gone = |_| Refusal::Unavailable("the pipeline is stopping".to_owned());
-            self.0.send(make(reply)).await.map_err(|_| Refusal::Unavailable("the pipeline has ended".to_owned()))?;
-            Ok(told.await.map_err(gone)??)
+            let no = |why: &str| Refusal::Unavailable(why.to_owned());
+            let asked = async {
+                self.0.send(make(reply)).await.map_err(|_| no("the pipeline has ended"))?;
+                told.await.map_err(|_| no("the pipeline is stopping"))
+            };
+            let answer = tokio::time::timeout(DESK_WAIT, asked).await;
+            Ok(answer.map_err(|_| no("no answer within 5 s; look at the list before trying again"))???)
         })
     }
 }
@@ -145,7 +154,7 @@ impl Desk for PipelineDesk {
 /// The upstreams as the page sees them.
 #[derive(Debug)]
 pub(super) struct Upstreams {
-    pub(super) all: Vec<SyncStatus>,
+    pub(super) all: Vec<Figures>,
     pub(super) clock: Arc<dyn Clock>,
     /// Start of the process, for rates.
     pub(super) started: BootMs,
@@ -156,7 +165,8 @@ impl SyncView for Upstreams {
         let now = self.clock.anchor();
         let wall = |at: BootMs| now.wall_at(at).0;
         let running_s = (now.boot.since(self.started) as f64 / 1000.0).max(1.0);
-        self.all.iter().map(|status| upstream_status(status.read(), now.wall.0, running_s, &wall)).collect()
+        let read = |figures: &Figures| figures.lock().unwrap_or_else(PoisonError::into_inner).read();
+        self.all.iter().map(|figures| upstream_status(read(figures), now.wall.0, running_s, &wall)).collect()
     }
 }
 
@@ -220,6 +230,24 @@ impl Sink for StoreSink {
             let ids: Vec<String> =
                 points.iter().filter_map(|p| site.points.get(p.ix())).map(|p| p.id.as_str().to_owned()).collect();
             handle.learn(device.id.as_str(), &ids).await.map_err(|e| SinkError(e.to_string()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pipeline_that_hangs_gives_people_an_answer_all_the_same() {
+        // A queue with room that nobody works off, then a full one.
+        let (sender, _queue) = mpsc::channel(1);
+        let desk = PipelineDesk(sender);
+        for _ in 0..2 {
+            let begun = tokio::time::Instant::now();
+            let answer = desk.acknowledge("a".into(), "b".into(), String::new()).await;
+            assert!(matches!(answer, Err(Refusal::Unavailable(_))), "{answer:?}");
+            assert_eq!(begun.elapsed(), DESK_WAIT);
         }
     }
 }

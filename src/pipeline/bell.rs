@@ -93,9 +93,9 @@ impl<S: Sink> Bell<S> {
     }
 
     /// Takes a change on its way.
-    pub(super) fn ring(&mut self, ring: Ring) {
+    pub(super) fn ring(&mut self, ring: Ring, live: &Live) {
         if self.pending.len() == PENDING_MAX {
-            self.give_up_oldest();
+            self.give_up_oldest(live);
         }
         self.pending.push_back(Pending {
             no: self.next_no,
@@ -114,9 +114,14 @@ impl<S: Sink> Bell<S> {
         drop(self.events.send(event));
     }
 
-    fn give_up_oldest(&mut self) {
+    /// Given up for the journal, never for people: one that nobody has been told of is published first.
+    fn give_up_oldest(&mut self, live: &Live) {
         let at = self.pending.iter().position(|p| p.published).unwrap_or(0);
-        if let Some(lost) = self.pending.remove(at) {
+        if let Some(mut lost) = self.pending.remove(at) {
+            if !lost.published {
+                self.gauges.alarms_early.fetch_add(1, Ordering::Relaxed);
+                self.publish(&mut lost, None, live);
+            }
             tracing::error!(alarm = %lost.event.alarm.id, change = lost.event.change.word(), "the journal takes no alarms: this change is not kept");
             self.gauges.alarms_unjournalled.fetch_add(1, Ordering::Relaxed);
         }
@@ -176,9 +181,11 @@ impl<S: Sink> Bell<S> {
 
     /// The next moment at which time alone changes something.
     fn due(&self) -> Option<Instant> {
+        // While the store has its hands full, a rest that is over changes nothing: the next answer does.
+        let full = self.pending.iter().filter(|p| matches!(p.stage, Stage::Flying(_))).count() >= FLIGHT_MAX;
         let moments = self.pending.iter().filter_map(|p| match &p.stage {
             _ if !p.published => Some(p.impatient_at),
-            Stage::Resting(until) => Some(*until),
+            Stage::Resting(until) if !full => Some(*until),
             _ => None,
         });
         moments.min()
@@ -222,5 +229,99 @@ impl<S: Sink> Bell<S> {
         if let Some((reply, handled)) = pending.answer.take() {
             reply.send(Ok(handled));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::alarm::{AlarmChange, AlarmRecord, AlarmState, AlarmText, Level};
+    use crate::model::id::{DeviceIx, PointIx};
+    use crate::model::journal::Note;
+    use crate::model::reading::{Reading, Receipt};
+    use crate::model::time::BootMs;
+
+    /// A store that never answers.
+    struct Stalled;
+
+    impl Sink for Stalled {
+        fn append(&self, _: Vec<Reading>, _: Vec<Receipt>) -> impl Future<Output = ()> + Send + 'static {
+            std::future::pending()
+        }
+
+        fn alarm(&self, _: AlarmEvent) -> impl Future<Output = Result<u64, SinkError>> + Send + 'static {
+            std::future::pending()
+        }
+
+        fn note(&self, _: Note) -> impl Future<Output = Result<(), SinkError>> + Send + 'static {
+            std::future::pending()
+        }
+
+        fn learn(&self, _: DeviceIx, _: Vec<PointIx>) -> impl Future<Output = Result<(), SinkError>> + Send + 'static {
+            std::future::pending()
+        }
+    }
+
+    fn ring(n: usize) -> Ring {
+        let alarm = AlarmRecord {
+            id: format!("smoke_{n}.smoke@1-1").into(),
+            key: format!("smoke_{n}.smoke").into(),
+            device: String::new(),
+            device_name: String::new(),
+            at: String::new(),
+            level: Level::Life,
+            text: AlarmText::default(),
+            state: AlarmState::Unacknowledged,
+            condition: true,
+            latched: true,
+            boot: 1,
+            raised_at: BootMs(1),
+            raised_wall_ms: 1,
+            changed_wall_ms: 1,
+            cleared_wall_ms: None,
+            acknowledged: None,
+            trigger: None,
+            snapshot: vec![],
+            children: 0,
+        };
+        let event = AlarmEvent { change: AlarmChange::Raised, at: BootMs(1), wall_ms: 1, by: None, note: None, alarm };
+        Ring { event, answer: None }
+    }
+
+    fn bell() -> (Bell<Stalled>, broadcast::Receiver<LiveEvent>) {
+        let (events, heard) = broadcast::channel(16);
+        (Bell::new(Arc::new(Stalled), events, Arc::default()), heard)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn more_alarms_at_once_than_the_bell_holds_are_all_told_to_people() {
+        let (mut bell, mut heard) = bell();
+        let live = Live::new(0, 0, 0, BootMs(0));
+        for n in 0..PENDING_MAX + 2 {
+            bell.ring(ring(n), &live);
+        }
+        for n in 0..2 {
+            let Ok(LiveEvent::Alarm { event, durable, .. }) = heard.try_recv() else { panic!("nothing told") };
+            assert_eq!((&*event.alarm.key, durable), (format!("smoke_{n}.smoke").as_str(), false));
+        }
+        assert_eq!(live.alarms().len(), 2);
+        assert_eq!(bell.gauges.alarms_unjournalled.load(Ordering::Relaxed), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rest_that_is_over_does_not_spin_while_the_store_has_its_hands_full() {
+        let (mut bell, _heard) = bell();
+        let live = Live::new(0, 0, 0, BootMs(0));
+        for n in 0..=FLIGHT_MAX {
+            bell.ring(ring(n), &live);
+        }
+        let now = Instant::now();
+        bell.launch(now);
+        bell.settle(Rung::Time, &live);
+        for pending in &mut bell.pending {
+            pending.published = true;
+        }
+        bell.pending[FLIGHT_MAX].stage = Stage::Resting(now);
+        assert_eq!(bell.due(), None);
     }
 }

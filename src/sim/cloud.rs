@@ -232,6 +232,11 @@ impl CloudHandle {
         state.mood_left = Some(requests);
     }
 
+    /// Gateways come with a past that another cloud has: what lies below the first number of a stream is not missed.
+    pub fn join_late(&self) {
+        self.lock().ledger.joined_late = true;
+    }
+
     /// Away (connections refused, open ones cut) or back.
     pub fn set_up(&self, up: bool) {
         self.up.send_replace(up);

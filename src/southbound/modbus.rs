@@ -155,7 +155,7 @@ pub enum LineError {
 pub struct ModbusLine {
     line: LineIx,
     config: LineConfig,
-    devices: Vec<ModbusDevice>,
+    devices: Arc<[ModbusDevice]>,
     clock: Arc<dyn Clock>,
     out: mpsc::Sender<FieldEvent>,
     live: Arc<Live>,
@@ -172,7 +172,7 @@ impl ModbusLine {
     pub fn new(
         line: LineIx,
         config: LineConfig,
-        devices: Vec<ModbusDevice>,
+        devices: impl Into<Arc<[ModbusDevice]>>,
         clock: Arc<dyn Clock>,
         out: mpsc::Sender<FieldEvent>,
         live: Arc<Live>,
@@ -180,7 +180,7 @@ impl ModbusLine {
         stop: CancellationToken,
     ) -> Self {
         let heartbeat = Arc::new(AtomicU64::new(0));
-        Self { line, config, devices, clock, out, live, requests, stop, heartbeat, dialer: None }
+        Self { line, config, devices: devices.into(), clock, out, live, requests, stop, heartbeat, dialer: None }
     }
 
     /// Counts up with every turn of the task, at least once in 10 s unless the pipeline's channel is full: the

@@ -15,6 +15,8 @@ const QUARANTINE_SETS_MAX: usize = 3;
 const QUARANTINE_BYTES_MAX: u64 = 64 << 20;
 /// Room given back when the disk is full, so that alarms still fit.
 pub(crate) const RESERVE_BYTES: u64 = 16 << 20;
+/// The files cannot be opened for writing with less.
+const ROOM_TO_OPEN: u64 = 1 << 20;
 const COMPANIONS: [&str; 3] = ["", "-wal", "-shm"];
 
 /// Makes the folders, checks rights, takes the lock. The lock lives as long as the returned file.
@@ -177,6 +179,19 @@ pub(crate) fn take_reserve(dir: &Path) {
 /// Whether the reserve is there.
 pub(crate) fn has_reserve(dir: &Path) -> bool {
     fs::metadata(dir.join("reserve")).is_ok_and(|m| m.len() == RESERVE_BYTES)
+}
+
+/// Takes the reserve; on a full disk gives it back instead, and the copy of `state.db` with it: a box that comes up with a full
+/// disk must watch over its alarms all the same.
+pub(crate) fn make_room_to_open(dir: &Path) {
+    let free = || partition(dir).map_or(u64::MAX, |p| p.1);
+    if free() >= ROOM_TO_OPEN {
+        return take_reserve(dir);
+    }
+    if !free_reserve(dir) || free() < ROOM_TO_OPEN {
+        // It is made again when there is room.
+        drop(fs::remove_file(dir.join("state.bak")));
+    }
 }
 
 /// Gives the reserve back; true if there was one.

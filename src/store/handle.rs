@@ -126,6 +126,11 @@ impl StoreHandle {
         drop(self.ask(Urgent::Close).await);
     }
 
+    /// Completes when the writer has ended, in order or not: nothing more will be kept.
+    pub async fn ended(&self) {
+        self.urgent.closed().await;
+    }
+
     /// How the store is doing. Does not touch the disk.
     #[must_use]
     pub fn status(&self) -> StoreStatus {

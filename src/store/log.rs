@@ -17,7 +17,7 @@ use crate::store::state::random;
 /// A segment is sealed when it has grown to about this ...
 const SEGMENT_BYTES_MAX: u64 = 63 << 20;
 /// ... or to this part of the quota, so that evicting one does not take all there is; but not below the floor.
-const SEGMENTS_MIN: u64 = 8;
+const SEGMENTS_MIN: u64 = 16;
 const SEGMENT_BYTES_FLOOR: u64 = 1 << 20;
 
 /// The writing side of `log/`.

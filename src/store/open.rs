@@ -21,7 +21,7 @@ use crate::store::shared::{Folded, Shared};
 use crate::store::sqlite::SQLITE_MIN;
 use crate::store::state::Kept;
 use crate::store::writer::{Work, Writer};
-use crate::store::{OpenError, Store, StoreConfig, files};
+use crate::store::{OpenError, Store, StoreConfig, files, memory};
 
 /// Journal numbers skipped when `state.db` turns out to have lost its tail.
 const JOURNAL_SKIP: u64 = 1_000;
@@ -31,9 +31,28 @@ pub(crate) fn open(config: &StoreConfig, points: &[Arc<str>], clock: &Arc<dyn Cl
     if rusqlite::version_number() < SQLITE_MIN {
         return Err(OpenError::SqliteTooOld(rusqlite::version().to_owned()));
     }
+    let failed = match open_at(config, points, clock, None) {
+        Err(failed @ OpenError::Folder { .. }) => failed,
+        other => return other,
+    };
+    let Some(folder) = memory::stand_in(&config.path, &memory::places()) else { return Err(failed) };
+    tracing::error!(%failed, folder = %folder.display(), "running from memory: what is kept now is lost at a power cut");
+    let why = format!("running from memory, a power cut loses everything since: {failed}");
+    let config = StoreConfig { path: folder, size_max: config.size_max.min(memory::BYTES_MAX), ..config.clone() };
+    open_at(&config, points, clock, Some(why))
+}
+
+fn open_at(
+    config: &StoreConfig,
+    points: &[Arc<str>],
+    clock: &Arc<dyn Clock>,
+    volatile: Option<String>,
+) -> Result<Store, OpenError> {
     let dir = config.path.clone();
     let lock = files::prepare(&dir)?;
-    files::take_reserve(&dir);
+    if volatile.is_none() {
+        files::make_room_to_open(&dir);
+    }
     let Recovered { state, kept, mut quarantined } =
         recover::open_state(&dir).map_err(|why| OpenError::Folder { path: dir.join("state.db"), why })?;
     let bytes_max = retain::bytes_max(config.size_max, files::partition(&dir).map(|p| p.0));
@@ -43,7 +62,8 @@ pub(crate) fn open(config: &StoreConfig, points: &[Arc<str>], clock: &Arc<dyn Cl
     let heads = Heads { telemetry: survey.head, ..heads };
     let gaps: Vec<Gap> = survey.gaps.iter().cloned().chain(journal_gaps).collect();
 
-    let shared = Arc::new(share(&dir, clock, &kept, &log, heads, state.epoch.0));
+    let shared = Shared { volatile, ..share(&dir, clock, &kept, &log, heads, state.epoch.0) };
+    let shared = Arc::new(shared);
     shared.with_status(|s| s.quarantined = quarantined.len() as u64);
     let (urgent, urgent_rx) = mpsc::channel(URGENT_MAX);
     let (bulk, bulk_rx) = mpsc::channel(BULK_MAX);
@@ -119,6 +139,7 @@ fn share(dir: &Path, clock: &Arc<dyn Clock>, kept: &Kept, log: &Log, heads: Head
         state_generation: AtomicU64::new(0),
         journal_epoch: AtomicU64::new(journal_epoch),
         telemetry_epoch: AtomicU64::new(log.epoch.0),
+        volatile: None,
     }
 }
 

@@ -73,7 +73,9 @@ pub(crate) fn rebuild_state(
     let path = dir.join("state.db");
     let saved = state::salvage(&path);
     let name = files::quarantine(dir, &path, boot).map_err(|e| e.to_string())?;
-    let boot_before = boot.max(newest_boot(dir)).saturating_sub(u64::from(boot > 0));
+    // Never a number twice: ids of alarms are made of it.
+    let known = newest_boot(dir).max(saved.boot);
+    let boot_before = boot.max(known).saturating_sub(u64::from(boot > 0));
     let copied = std::fs::read(shadow_path(dir)).ok().filter(|b| !b.is_empty());
     files::touch(&path).map_err(|e| e.to_string())?;
     let opened = copied

@@ -74,12 +74,15 @@ pub(crate) struct Shared {
     pub(crate) state_generation: AtomicU64,
     pub(crate) journal_epoch: AtomicU64,
     pub(crate) telemetry_epoch: AtomicU64,
+    /// Why nothing of this outlives a power cut, if so: as long as it runs, the store is in trouble.
+    pub(crate) volatile: Option<String>,
 }
 
 impl Shared {
     pub(crate) fn status(&self) -> StoreStatus {
         let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner).clone();
         status.heads = *self.heads.borrow();
+        status.degraded = status.degraded.or_else(|| self.volatile.clone());
         let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
         status.telemetry_first = segments.iter().map(|s| s.seq_first).find(|s| *s > 0).unwrap_or(0);
         status.log_bytes = segments.iter().map(|s| s.bytes).sum();

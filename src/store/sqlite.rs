@@ -31,12 +31,14 @@ pub(crate) enum Fault {
 /// Sorts an error. Unknown ones count as the disk's: trying again harms nothing, putting a good file aside does.
 pub(crate) fn fault(error: &rusqlite::Error) -> Fault {
     match error {
-        rusqlite::Error::SqliteFailure(e, _) => match e.code {
+        rusqlite::Error::SqliteFailure(e, text) => match e.code {
             ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Fault::Damaged,
             ErrorCode::DiskFull => Fault::Full,
+            // A table or column that is not there: our statements are fixed, so it is the file that has changed.
+            _ if text.as_deref().is_some_and(|t| t.starts_with("no such ")) => Fault::Damaged,
             _ => Fault::Disk,
         },
-        // A table that is not there, a text that is not UTF-8, a number out of range: not what we wrote.
+        // A statement that does not fit, a text that is not UTF-8, a number out of range: not what we wrote.
         rusqlite::Error::SqlInputError { .. }
         | rusqlite::Error::FromSqlConversionFailure(..)
         | rusqlite::Error::IntegralValueOutOfRange(..)

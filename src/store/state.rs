@@ -363,6 +363,7 @@ pub(crate) fn random() -> u64 {
 /// What could be read from a damaged file.
 #[derive(Debug, Default)]
 pub(crate) struct Salvage {
+    pub(crate) boot: u64,
     gateway_id: Option<String>,
     cursors: Vec<(String, Stream, Cursor)>,
     unsupported: Vec<(String, String)>,
@@ -373,6 +374,7 @@ pub(crate) struct Salvage {
 pub(crate) fn salvage(path: &Path) -> Salvage {
     let Ok(conn) = sqlite::open_reader(path, false) else { return Salvage::default() };
     Salvage {
+        boot: get_uint(&conn, "boot").ok().flatten().unwrap_or(0),
         gateway_id: get(&conn, "gateway_id").ok().flatten().filter(|id| id.len() == 32),
         cursors: cursors(&conn).unwrap_or_default(),
         unsupported: unsupported(&conn).unwrap_or_default(),

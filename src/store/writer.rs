@@ -355,13 +355,20 @@ impl Writer {
             Fault::Disk => {}
         }
         match self.state.take().map(State::reopen) {
-            Some(Ok((state, heads))) => {
-                self.state = Some(state);
-                self.heads = Heads { telemetry: self.heads.telemetry, ..heads };
-            }
+            Some(Ok(opened)) => self.take_state(opened),
             Some(Err(error)) if fault(&error) == Fault::Damaged => self.bad_state(&error.to_string()),
-            Some(Err(_)) | None => self.state = State::attach(&self.shared).ok(),
+            // Opened twice, so that what reached the disk unnoticed is counted: no number may be given to two entries.
+            Some(Err(_)) | None => match State::attach(&self.shared).and_then(State::reopen) {
+                Ok(opened) => self.take_state(opened),
+                Err(error) if fault(&error) == Fault::Damaged => self.bad_state(&error.to_string()),
+                Err(_) => {}
+            },
         }
+    }
+
+    fn take_state(&mut self, (state, heads): (State, Heads)) {
+        self.state = Some(state);
+        self.heads = Heads { telemetry: self.heads.telemetry, ..heads };
     }
 
     fn bad_state(&mut self, why: &str) {
@@ -424,6 +431,15 @@ impl Writer {
     }
 
     fn confirm(&mut self, upstream: String, stream: Stream, cursor: Cursor) -> Result<(), StoreError> {
+        let head = self.heads.get(stream);
+        if cursor.epoch == self.shared.epoch(stream) && cursor.seq > head {
+            // Believed, it would let rows be evicted as sent that nobody has.
+            return Err(StoreError::Entry(format!(
+                "{} was confirmed up to {}, but ends at {head}",
+                stream.word(),
+                cursor.seq
+            )));
+        }
         let now = self.shared.cursor(&upstream, stream);
         if now.is_some_and(|c| c.epoch == cursor.epoch && c.seq >= cursor.seq) {
             return Ok(());

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::supervise::Pulse;
 
 /// A pulse with its limit.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Watched {
     /// Whose pulse, for the log.
     pub name: &'static str,

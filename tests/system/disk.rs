@@ -180,6 +180,29 @@ async fn the_disk_is_full() {
     drop(partition);
 }
 
+/// The box comes up and the disk is full: it watches all the same.
+#[tokio::test]
+async fn the_disk_is_full_at_start() {
+    if !is_root() {
+        println!("not root: no partition of its own");
+        return;
+    }
+    let rig = Rig::new().await;
+    let partition = Partition::mount(&rig.site.data);
+    let gateway = rig.run(rig.site.command("run")).await;
+    assert_eq!(gateway.stop().await.0.code(), Some(0));
+    partition.fill("foreign");
+    let gateway = rig.site.run().await;
+    let stream = Stream::open(&gateway, None).await;
+    gateway.alarm(DEGRADED, true).await;
+    rig.farm.turn(1, 1);
+    gateway.alarm("d1.on", true).await;
+    partition.free("foreign");
+    rig.recovered(&gateway, &stream).await;
+    rig.restarted(gateway, stream).await;
+    drop(partition);
+}
+
 /// Readings were given up and the cloud was told which.
 fn declared(cloud: &Cloud) {
     let missing: u64 = cloud.handle.summary().streams.iter().map(|s| s.declared_missing).sum();

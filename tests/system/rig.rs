@@ -1,7 +1,7 @@
 //! A site on disk, gatehouse processes started on it, and eyes on them: log, API, event stream.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -238,13 +238,6 @@ impl Gateway {
         lines.as_array().unwrap().iter().map(|l| l["link"][figure].as_u64().unwrap()).sum()
     }
 
-    /// Keys of the alarms on the list.
-    pub(crate) async fn open_alarms(&self) -> Result<Vec<String>, String> {
-        let alarms = self.try_get("/api/v1/alarms?open=true&limit=500").await?;
-        let alarms = alarms.as_array().ok_or_else(|| alarms.to_string())?;
-        Ok(alarms.iter().map(|a| a["key"].as_str().unwrap_or_default().to_owned()).collect())
-    }
-
     /// Waits until an alarm with this key is on the list with its condition as given.
     pub(crate) async fn alarm(&self, key: &str, condition: bool) -> Json {
         until(&format!("alarm {key}, condition {condition}"), || async {
@@ -299,9 +292,4 @@ pub(crate) async fn finish(command: &mut Command) -> (i32, String, String) {
     let done = done.await.expect("the command ends").unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (done.status.code().unwrap_or(-1), text(done.stdout), text(done.stderr))
-}
-
-/// A file or folder as text.
-pub(crate) fn shown(path: &Path) -> String {
-    path.display().to_string()
 }

@@ -48,6 +48,7 @@ impl Home {
         match (self.s.open, self.s.unanswered) {
             (0, _) => w.t("home.clear").to_owned(),
             (open, 0) => w.t1("home.answered", open),
+            (_, 1) => w.t("home.unanswered.one").to_owned(),
             (_, unanswered) => w.t1("home.unanswered", unanswered),
         }
     }

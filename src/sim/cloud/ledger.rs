@@ -98,9 +98,12 @@ impl Intervals {
         self.0.last_key_value().map_or(0, |(_, to)| *to)
     }
 
-    /// What is missing between 1 and the highest number.
-    fn holes(&self) -> Vec<(u64, u64)> {
-        let mut next = 1;
+    fn first(&self) -> u64 {
+        self.0.first_key_value().map_or(1, |(from, _)| *from)
+    }
+
+    /// What is missing between `next` and the highest number.
+    fn holes(&self, mut next: u64) -> Vec<(u64, u64)> {
         let mut holes = Vec::new();
         for (from, to) in &self.0 {
             if *from > next {
@@ -161,6 +164,8 @@ pub(crate) struct Ledger {
     faults: VecDeque<String>,
     pub(crate) requests: u64,
     pub(crate) fault_count: u64,
+    /// Gateways have delivered elsewhere before: nothing is missing below the first number that comes.
+    pub(crate) joined_late: bool,
 }
 
 impl Ledger {
@@ -263,7 +268,10 @@ impl Ledger {
     pub(crate) fn holes(&self) -> Vec<Hole> {
         let of_book = |((gateway, stream, epoch), book): (&(String, Stream, u64), &Book)| -> Vec<Hole> {
             let hole = |(from, to)| Hole { gateway: gateway.clone(), stream: *stream, epoch: Epoch(*epoch), from, to };
-            book.seen.holes().into_iter().map(hole).collect()
+            {
+                let first = if self.joined_late { book.seen.first() } else { 1 };
+                book.seen.holes(first).into_iter().map(hole).collect()
+            }
         };
         self.books.iter().flat_map(of_book).collect()
     }
@@ -316,7 +324,7 @@ mod tests {
             let held: BTreeSet<u64> = intervals.0.iter().flat_map(|(f, t)| *f..=*t).collect();
             prop_assert_eq!(&held, &model);
             let last = intervals.last();
-            let missing: Vec<u64> = intervals.holes().into_iter().flat_map(|(f, t)| f..=t).collect();
+            let missing: Vec<u64> = intervals.holes(1).into_iter().flat_map(|(f, t)| f..=t).collect();
             let expected: Vec<u64> = (1..=last).filter(|n| !model.contains(n)).collect();
             prop_assert_eq!(missing, expected);
             let bounds: Vec<(u64, u64)> = intervals.0.iter().map(|(f, t)| (*f, *t)).collect();

@@ -394,6 +394,12 @@ impl Router {
         self.slots.iter_mut().filter_map(|slot| slot.lost(source, reason, now)).collect()
     }
 
+    /// The broker lets nobody hear this device.
+    pub fn refuse(&mut self, device: DeviceIx, reason: &str, now: BootMs) -> Option<LinkChange> {
+        let at = self.prefixes.iter().position(|(known, _)| *known == device)?;
+        self.slots.get_mut(at)?.refused(reason, now)
+    }
+
     /// Counters of the devices whose counters changed since the last call.
     pub fn take_stats(&mut self) -> impl Iterator<Item = (DeviceIx, LinkStats)> + '_ {
         self.slots.iter_mut().filter_map(Slot::take_stats)

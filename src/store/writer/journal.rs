@@ -57,10 +57,9 @@ impl Writer {
         let mut seq = self.heads.get(entry.stream) + 1;
         let first = self.state.as_mut().map(|s| s.enter(seq, entry, alarm));
         if !matches!(first, Some(Ok(()))) {
-            if let Some(Err(error)) = first {
-                tracing::error!(%error, stream = entry.stream.word(), "journal entry failed; trying once more");
-                self.repair_state(&error);
-            }
+            let error = first.and_then(Result::err).unwrap_or(rusqlite::Error::InvalidQuery);
+            tracing::error!(%error, stream = entry.stream.word(), "journal entry failed; trying once more");
+            self.repair_state(&error);
             // The repair counted what is on disk: the entry may be there, or the journal may have a new life.
             if self.heads.get(entry.stream) < seq {
                 seq = self.heads.get(entry.stream) + 1;

@@ -172,10 +172,10 @@ impl Writer {
     fn reserve(&mut self) {
         let dir = &self.shared.dir;
         let free = files::partition(dir).map_or(u64::MAX, |p| p.1);
-        if files::has_reserve(dir) {
+        if files::has_reserve(dir) || self.shared.volatile.is_some() {
             self.work.troubles.room = None;
         } else if free >= ROOM_FOR_RESERVE {
-            if self.work.retry.is_none() {
+            if self.work.retry.is_none() && self.shared.volatile.is_none() {
                 files::take_reserve(dir);
             }
             self.work.troubles.room = None;

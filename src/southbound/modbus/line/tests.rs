@@ -103,7 +103,7 @@ async fn run_line(framing: Framing, units: u8, dead: u8, takes: Duration, time: 
     let clock = Arc::new(PausedClock(Instant::now()));
     let live = Arc::new(Live::new(0, 256, 1, BootMs(0)));
     let stop = CancellationToken::new();
-    let devices = (1..=units).map(device).collect();
+    let devices: Vec<_> = (1..=units).map(device).collect();
     let (table, token) = (Arc::clone(&live), stop.clone());
     let mut line = ModbusLine::new(LineIx(0), config, devices, clock, out, table, for_line, token);
     line.dialer = Some(Dialer::given(given, framing));

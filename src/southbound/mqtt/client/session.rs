@@ -10,8 +10,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::link::{Broker, Feed, FromBroker, ToBroker};
-use crate::model::link::{FieldEvent, LinkChange, LinkOf, LinkState};
-use crate::model::quality::Quality;
+use crate::model::link::{FieldEvent, LinkState};
 use crate::southbound::mqtt::limits::{BROKER_INFLIGHT_MAX, FILTERS_PER_SUBSCRIBE};
 use crate::southbound::mqtt::route::{Incoming, Key, Router};
 use crate::southbound::mqtt::unacked::{Unacked, attach};
@@ -233,10 +232,10 @@ impl Session {
         for Wanted { filter, devices } in wanted {
             for device in devices {
                 let reason = format!("{address} refuses the subscription to {filter} (check the broker's ACL)");
-                let at = self.outlet.clock.boot();
-                let of = LinkOf::Device(device);
-                let link = LinkChange { of, state: LinkState::Down, quality: Quality::BadRefused, reason, at };
-                self.outlet.emit(FieldEvent::Link(link)).await;
+                // Through the router: it must know, or it would not say that the device is back.
+                if let Some(link) = self.router.refuse(device, &reason, self.outlet.clock.boot()) {
+                    self.outlet.emit(FieldEvent::Link(link)).await;
+                }
             }
         }
         if complete {

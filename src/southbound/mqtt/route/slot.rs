@@ -216,6 +216,11 @@ impl Slot {
         self.change(LinkState::Down, reason, now)
     }
 
+    pub(super) fn refused(&mut self, reason: &str, now: BootMs) -> Option<LinkChange> {
+        let change = self.change(LinkState::Down, reason, now)?;
+        Some(LinkChange { quality: Quality::BadRefused, ..change })
+    }
+
     pub(super) fn silent(&mut self, now: BootMs) -> Option<LinkChange> {
         let silence_ms = self.silence_ms?;
         let since = *self.heard_at.get_or_insert(now);

@@ -131,6 +131,17 @@ fn topics_find_their_devices() {
 }
 
 #[test]
+fn a_device_whose_subscription_was_refused_is_told_as_back_when_it_is_heard() {
+    let mut router = site();
+    let message = live("zigbee2mqtt/烟感1201", r#"{"smoke":false}"#);
+    assert_eq!(router.route(&message, BootMs(0)).links[0].state, LinkState::Up);
+    let refused = router.refuse(DeviceIx(0), "check the broker's ACL", BootMs(1)).unwrap();
+    assert_eq!((refused.state, refused.quality), (LinkState::Down, Quality::BadRefused));
+    assert!(router.refuse(DeviceIx(0), "check the broker's ACL", BootMs(2)).is_none());
+    assert_eq!(router.route(&message, BootMs(3)).links[0].state, LinkState::Up);
+}
+
+#[test]
 fn device_time_retained_and_own_stamp() {
     let mut router = site();
     let payload = r#"{"object":{"level":12},"time":"2026-11-22T01:00:00Z","deduplicationId":"a"}"#;
