@@ -5,7 +5,12 @@
 
 // Test code outside `#[test]` functions may unwrap; registers are 16 bits wide and their counters wrap on purpose.
 // Writing to a String cannot fail.
-#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, clippy::let_underscore_must_use, clippy::struct_field_names)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    clippy::let_underscore_must_use,
+    clippy::struct_field_names
+)]
 
 #[path = "system/away.rs"]
 mod away;

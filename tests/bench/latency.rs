@@ -80,7 +80,10 @@ fn percentile(sorted: &[Duration], share: usize) -> Duration {
     sorted.get((sorted.len() * share / 100).min(sorted.len().saturating_sub(1))).copied().unwrap_or_default()
 }
 
-#[expect(clippy::disallowed_methods, reason = "a thread of its own beside the runtime; nothing is waited for but the disk")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a thread of its own beside the runtime; nothing is waited for but the disk"
+)]
 /// What the disk takes for the one sync that an alarm needs, in the same minute.
 fn syncs(folder: &Path, samples: usize) -> std::io::Result<Vec<Duration>> {
     let mut file = std::fs::File::create(folder.join("syncs"))?;
