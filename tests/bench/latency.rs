@@ -45,7 +45,7 @@ pub(crate) async fn run(args: &[String]) -> Result<(), String> {
     let registers = option(args, "--registers", 50);
     let within = std::path::PathBuf::from(option(args, "--within", "target".to_owned()));
     let plan = Plan { ports: &farm.ports, registers, every_ms: 1000, upload: true, within: &within, more: &more };
-    let mut scene = Scene::start(Path::new(&binary), &plan).await?;
+    let mut scene = Scene::start(Path::new(&binary), &plan)?;
     tokio::time::sleep(Duration::from_secs(5)).await;
     scene.check_alive()?;
     let bare = std::thread::spawn({

@@ -74,7 +74,7 @@ pub(crate) struct Scene {
 
 impl Scene {
     /// Starts both; `binary` is the gatehouse to be measured.
-    pub(crate) async fn start(binary: &Path, plan: &Plan<'_>) -> Result<Self, String> {
+    pub(crate) fn start(binary: &Path, plan: &Plan<'_>) -> Result<Self, String> {
         let folder = tempfile::tempdir_in(plan.within).map_err(words)?;
         let (api_port, cloud_port) = (free_port()?, free_port()?);
         write_site(folder.path(), plan, (api_port, cloud_port))?;

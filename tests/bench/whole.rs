@@ -64,7 +64,7 @@ pub(crate) async fn idle(args: &[String]) -> Result<(), String> {
         within: Path::new("target"),
         more: "",
     };
-    let mut scene = Scene::start(Path::new(&binary), &plan).await?;
+    let mut scene = Scene::start(Path::new(&binary), &plan)?;
     tokio::time::sleep(Duration::from_secs(option(args, "--seconds", 25))).await;
     scene.check_alive()?;
     let seen = look(scene.pid);
@@ -105,7 +105,7 @@ async fn measure(farm: &mut Farm, name: String, pid: u32, seconds: u64) -> Resul
 
 async fn whole(farm: &mut Farm, binary: &Path, plan: &Plan<'_>, (warm, seconds): (u64, u64)) -> Result<Row, String> {
     let begun = farm.answers().await?;
-    let mut scene = Scene::start(binary, plan).await?;
+    let mut scene = Scene::start(binary, plan)?;
     tokio::time::sleep(Duration::from_secs(warm)).await;
     scene.check_alive()?;
     let mut row = measure(farm, "gatehouse, the whole way".to_owned(), scene.pid, seconds).await?;
