@@ -56,7 +56,7 @@ pub struct ModbusDevice {
     pub limits: ModbusLimits,
     /// Its points and how often each is read.
     pub points: Vec<(PointIx, Register, Duration)>,
-    /// Points it was found to lack in earlier runs; asked for again every hour (`poller::RETRY_MS`).
+    /// Points it was found to lack in earlier runs; asked for again every five minutes (`poller::RETRY_MS`).
     pub unsupported: Vec<PointIx>,
 }
 

@@ -33,9 +33,9 @@ use crate::southbound::schedule::{Key, Next, Schedule};
 /// Refusals in a row of a single value before the device is said to lack it.
 pub const STRIKES: u32 = 3;
 
-/// Registers that a device seems to lack are asked for again so often. An hour, not a day: a device that lied while it
-/// was starting must not stay unread for a day.
-pub const RETRY_MS: i64 = 3_600_000;
+/// Registers that a device seems to lack are asked for again so often. A fire panel that refused its map while it was
+/// starting must not stay unread for longer; ten such registers cost their line one short request in 30 s.
+pub const RETRY_MS: i64 = 300_000;
 
 /// Refusals (busy, failure) in a row before a request is asked less often.
 const REFUSALS_PATIENT: u32 = 3;
