@@ -9,16 +9,24 @@ port, version, user, password, topic, path = sys.argv[1:]
 protocol = mqtt.MQTTv5 if version == "5" else mqtt.MQTTv311
 client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id="load-" + version, protocol=protocol)
 client.username_pw_set(user, password)
-room, sent, gone, acknowledged = threading.Semaphore(20), {}, threading.Event(), open(path, "w")
-lock = threading.Lock()
+room, gone, acknowledged = threading.Semaphore(20), threading.Event(), open(path, "w")
+# paho calls back with its own lock held and takes that lock in publish(): ours is never held around a call of paho, so the
+# acknowledgement may come before the number of the message is known.
+lock, sent, early = threading.Lock(), {}, set()
+
+
+def confirmed(value):
+    acknowledged.write(f"{value}\n")
+    acknowledged.flush()
+    room.release()
 
 
 def on_publish(_client, _user, mid, _reason, _properties):
     with lock:
-        value = sent.pop(mid)
-    acknowledged.write(f"{value}\n")
-    acknowledged.flush()
-    room.release()
+        if mid in sent:
+            confirmed(sent.pop(mid))
+        else:
+            early.add(mid)
 
 
 client.on_publish = on_publish
@@ -29,5 +37,10 @@ value = 0
 while not gone.is_set():
     if room.acquire(timeout=0.2):
         value += 1
+        mid = client.publish(topic, '{"v":%d}' % value, 1).mid
         with lock:
-            sent[client.publish(topic, '{"v":%d}' % value, 1).mid] = value
+            if mid in early:
+                early.remove(mid)
+                confirmed(value)
+            else:
+                sent[mid] = value
