@@ -111,7 +111,7 @@ fn site_text(plan: &Plan<'_>) -> String {
     for (ix, port) in plan.ports.iter().enumerate() {
         let _ = write!(
             text,
-            "[line.l{ix}]\ntcp = {{ host = \"127.0.0.1\", port = {port} }}\nevery = \"{}\"\ntimeout = \"10s\"\n\
+            "[line.l{ix}]\ntcp = {{ host = \"127.0.0.1\", port = {port} }}\nevery = \"{}\"\ntimeout = \"60s\"\n\
              [device.d{ix}]\nname = \"d{ix}\"\nat = \"test\"\nprofile = \"test/registers\"\nline = \"l{ix}\"\nunit = 1\n",
             plan.every
         );
