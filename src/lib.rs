@@ -56,7 +56,7 @@
 //! 5. **Unknown is not false**: bad input neither raises nor clears; loss of sight is an alarm of its own.
 //! 6. **Time**: durations run on the boot clock; a step of the wall clock raises, clears and expires nothing.
 //! 7. **Every queue has a bound**, a figure and a named policy when full; every wait on a peer has a deadline.
-//! 8. **Nothing writes to a device by default.** In this version nothing writes at all but `gatehouse sim`'s own callers.
+//! 8. **Nothing writes to a device by default.** In this version nothing writes at all.
 //!
 //! What is absent on purpose: [`rules`] and [`conditioning`] know no clock and no task; only [`store`] knows SQL; only
 //! `southbound::modbus` knows register numbers on the wire; only `api::dto` and `northbound` know the JSON the outside sees.
