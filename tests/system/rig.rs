@@ -200,7 +200,10 @@ impl Gateway {
         let at = ready.split("http://").nth(1).unwrap().split('/').next().unwrap().to_owned();
         // A second call only says that it is already there.
         drop(rustls::crypto::ring::default_provider().install_default());
-        let http = reqwest::Client::builder().no_proxy().connect_timeout(Duration::from_secs(5)).build().unwrap();
+        // A connection that rests for 10 s is closed by the page; one that was about to be used again would fail.
+        let http =
+            reqwest::Client::builder().no_proxy().connect_timeout(Duration::from_secs(5)).pool_max_idle_per_host(0);
+        let http = http.build().unwrap();
         let pid = child.id().unwrap();
         Self { child, pid, page: format!("http://{at}"), took, said, http }
     }
