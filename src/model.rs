@@ -13,6 +13,7 @@ pub mod link;
 pub mod live;
 pub mod quality;
 pub mod reading;
+pub mod sight;
 pub mod site;
 pub mod stored;
 pub mod text;
