@@ -12,7 +12,13 @@ use crate::rig::{Plan, Site, load_for, long};
 async fn after_the_cloud_was_away_alarms_come_first_and_the_backlog_in_order() {
     let away = Duration::from_secs(if long() { 600 } else { 20 });
     let (farm, cloud) = (Farm::start(if long() { 100 } else { 10 }).await, Cloud::start().await);
-    let plan = Plan { ports: &farm.ports, cloud: Some(cloud.url.clone()), every: "1s", store: "commit_every = \"1s\"" };
+    let plan = Plan {
+        ports: &farm.ports,
+        cloud: Some(cloud.url.clone()),
+        every: "1s",
+        timeout: "60s",
+        store: "commit_every = \"1s\"",
+    };
     let site = Site::new(&plan);
     let gateway = site.run().await;
     cloud.until("the first readings", |s| s.readings > 0).await;

@@ -10,7 +10,8 @@ use crate::rig::{Plan, REGISTERS, Site, load_for, long, until};
 async fn readings_on_the_wire_in_the_store_and_at_the_cloud_are_the_same() {
     let (devices, seconds) = if long() { (100, 600) } else { (10, 20) };
     let (farm, cloud) = (Farm::start(devices).await, Cloud::start().await);
-    let site = Site::new(&Plan { ports: &farm.ports, cloud: Some(cloud.url.clone()), every: "1s", store: "" });
+    let site =
+        Site::new(&Plan { ports: &farm.ports, cloud: Some(cloud.url.clone()), every: "1s", timeout: "60s", store: "" });
     let gateway = site.run().await;
     let warm = Duration::from_secs(seconds / 10);
     load_for(warm).await;

@@ -66,8 +66,13 @@ struct Rig {
 impl Rig {
     async fn new() -> Self {
         let (farm, cloud) = (Farm::start(4).await, Cloud::start().await);
-        let site =
-            Site::new(&Plan { ports: &farm.ports, cloud: Some(cloud.url.clone()), every: "100ms", store: STORE });
+        let site = Site::new(&Plan {
+            ports: &farm.ports,
+            cloud: Some(cloud.url.clone()),
+            every: "100ms",
+            timeout: "60s",
+            store: STORE,
+        });
         Self { farm, cloud, site }
     }
 

@@ -29,8 +29,13 @@ struct Promised {
 async fn what_was_acknowledged_to_anyone_survives_kill_9() {
     let rounds: u16 = if long() { 100 } else { 5 };
     let (farm, cloud) = (Farm::start(10).await, Cloud::start().await);
-    let plan =
-        Plan { ports: &farm.ports, cloud: Some(cloud.url.clone()), every: "100ms", store: "commit_every = \"500ms\"" };
+    let plan = Plan {
+        ports: &farm.ports,
+        cloud: Some(cloud.url.clone()),
+        every: "100ms",
+        timeout: "60s",
+        store: "commit_every = \"500ms\"",
+    };
     let site = Site::new(&plan);
     farm.turn(HELD, 1);
     let (mut promised, mut slowest) = (Promised::default(), Duration::ZERO);

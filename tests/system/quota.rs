@@ -50,8 +50,13 @@ async fn fill(data: &Path, readings: usize) {
 #[tokio::test]
 async fn the_oldest_goes_and_the_cloud_is_told_what_will_never_come() {
     let (farm, cloud) = (Farm::start(1).await, Cloud::start().await);
-    let plan =
-        Plan { ports: &farm.ports, cloud: Some(cloud.url.clone()), every: "100ms", store: "max_size = \"16MiB\"" };
+    let plan = Plan {
+        ports: &farm.ports,
+        cloud: Some(cloud.url.clone()),
+        every: "100ms",
+        timeout: "60s",
+        store: "max_size = \"16MiB\"",
+    };
     let site = Site::new(&plan);
     let made = 2_400_000;
     fill(&site.data, made).await;

@@ -55,6 +55,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) ports: &'a [u16],
     pub(crate) cloud: Option<String>,
     pub(crate) every: &'a str,
+    /// Time a device is given. Long by default: a held device must not add bad readings to a count.
+    pub(crate) timeout: &'a str,
     /// Lines for `[store]`.
     pub(crate) store: &'a str,
 }
@@ -111,9 +113,9 @@ fn site_text(plan: &Plan<'_>) -> String {
     for (ix, port) in plan.ports.iter().enumerate() {
         let _ = write!(
             text,
-            "[line.l{ix}]\ntcp = {{ host = \"127.0.0.1\", port = {port} }}\nevery = \"{}\"\ntimeout = \"60s\"\n\
+            "[line.l{ix}]\ntcp = {{ host = \"127.0.0.1\", port = {port} }}\nevery = \"{}\"\ntimeout = \"{}\"\n\
              [device.d{ix}]\nname = \"d{ix}\"\nat = \"test\"\nprofile = \"test/registers\"\nline = \"l{ix}\"\nunit = 1\n",
-            plan.every
+            plan.every, plan.timeout
         );
     }
     text

@@ -44,7 +44,13 @@ impl Manager {
 #[tokio::test]
 async fn the_service_manager_hears_ready_alive_and_stopping_and_nothing_is_lost_at_the_end() {
     let (farm, cloud) = (Farm::start(4).await, Cloud::start().await);
-    let site = Site::new(&Plan { ports: &farm.ports, cloud: Some(cloud.url.clone()), every: "200ms", store: "" });
+    let site = Site::new(&Plan {
+        ports: &farm.ports,
+        cloud: Some(cloud.url.clone()),
+        every: "200ms",
+        timeout: "60s",
+        store: "",
+    });
     let dir = tempfile::tempdir().unwrap();
     let mut manager = Manager::new(dir.path());
     let mut command = site.command("run");
@@ -75,7 +81,7 @@ async fn the_end_takes_less_than_five_seconds_with_dead_devices_and_a_dead_cloud
     // A port that takes connections and never says anything, as a cloud that hangs does.
     let deaf = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let url = format!("http://{}", deaf.local_addr().unwrap());
-    let site = Site::new(&Plan { ports: &farm.ports, cloud: Some(url), every: "1s", store: "" });
+    let site = Site::new(&Plan { ports: &farm.ports, cloud: Some(url), every: "1s", timeout: "1s", store: "" });
     let gateway = site.run().await;
     let (_connection, _) = deaf.accept().await.unwrap();
     let (status, took, said) = gateway.stop().await;
@@ -86,7 +92,7 @@ async fn the_end_takes_less_than_five_seconds_with_dead_devices_and_a_dead_cloud
 #[tokio::test]
 async fn a_second_instance_on_the_same_data_is_refused_in_words() {
     let farm = Farm::start(1).await;
-    let site = Site::new(&Plan { ports: &farm.ports, cloud: None, every: "1s", store: "" });
+    let site = Site::new(&Plan { ports: &farm.ports, cloud: None, every: "1s", timeout: "60s", store: "" });
     let first = site.run().await;
     let (code, _, said) = finish(site.command("run").stdout(Stdio::null()).stderr(Stdio::piped())).await;
     assert_eq!(code, 1, "{said}");
@@ -98,7 +104,7 @@ async fn a_second_instance_on_the_same_data_is_refused_in_words() {
 #[tokio::test]
 async fn a_bad_configuration_ends_run_with_78() {
     let farm = Farm::start(1).await;
-    let site = Site::new(&Plan { ports: &farm.ports, cloud: None, every: "5ms", store: "" });
+    let site = Site::new(&Plan { ports: &farm.ports, cloud: None, every: "5ms", timeout: "60s", store: "" });
     let (code, _, said) = finish(&mut site.command("run")).await;
     assert_eq!(code, 78, "{said}");
     assert!(said.contains("site.toml:") && said.contains("5ms"), "{said}");
@@ -108,7 +114,7 @@ async fn a_bad_configuration_ends_run_with_78() {
 #[tokio::test]
 async fn a_taken_port_and_a_folder_that_cannot_be_used_are_told_in_words() {
     let farm = Farm::start(1).await;
-    let site = Site::new(&Plan { ports: &farm.ports, cloud: None, every: "1s", store: "" });
+    let site = Site::new(&Plan { ports: &farm.ports, cloud: None, every: "1s", timeout: "60s", store: "" });
     let taken = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let at = taken.local_addr().unwrap().to_string();
     let text = std::fs::read_to_string(site.file()).unwrap();
