@@ -7,3 +7,4 @@
 pub mod backtest;
 pub mod device;
 pub mod point;
+pub mod trend;

@@ -142,14 +142,13 @@ fn finish<W: Write>(
     summary.nanoseconds += u128::from(clock().saturating_sub(start));
     if !learning {
         for (i, v) in verdicts {
-            if device.whole.is_some() && v.eta_s.is_none() {
+            if device.whole.is_some() && v.trend.is_none() {
                 continue;
             }
-            let eta = v.eta_s.map(|e| format!("{e:.0}")).unwrap_or_default();
+            let eta = v.trend.map(|t| format!("{:.0}", t.eta_s)).unwrap_or_default();
             let (score, alarm) = if device.whole.is_some() { (0.0, false) } else { (v.score, v.alarm) };
-            let record =
-                [&device.stamp, &device.id, &device.ids[i], &score.to_string(), if alarm { "1" } else { "0" }, &eta];
-            out.write_record(record)?;
+            let alarm = if alarm { "1" } else { "0" };
+            out.write_record([&device.stamp, &device.id, &device.ids[i], score.to_string().as_str(), alarm, &eta])?;
         }
         if let Some(v) = whole {
             let alarm = if v.alarm { "1" } else { "0" };

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::trend::{TimeToLimit, Trend};
+
 /// What the operator fixes for a point; everything else is learnt.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct PointSettings {
@@ -14,7 +16,7 @@ pub struct PointSettings {
 /// State of one point.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PointModel {
-    settings: PointSettings,
+    trend: Option<Box<Trend>>,
 }
 
 /// What one reading told.
@@ -24,19 +26,21 @@ pub struct PointVerdict {
     pub score: f64,
     /// An alarm stands.
     pub alarm: bool,
-    /// Seconds until the limit is reached, when the trend is significant.
-    pub eta_s: Option<f64>,
+    /// When a limit will be reached, if the trend is significant.
+    pub trend: Option<TimeToLimit>,
 }
 
 impl PointModel {
     /// A point that knows nothing yet.
     pub fn new(settings: PointSettings) -> Self {
-        Self { settings }
+        let trend = (settings.limit_high.is_some() || settings.limit_low.is_some())
+            .then(|| Box::new(Trend::new(settings.limit_high, settings.limit_low)));
+        Self { trend }
     }
 
     /// One reading of good quality. `local_ms` is wall time in the site's zone, in milliseconds since 1970, rising.
-    pub fn step(&mut self, _local_ms: i64, _value: f64, _learning: bool) -> PointVerdict {
-        let _ = self.settings.limit_high;
-        PointVerdict::default()
+    pub fn step(&mut self, local_ms: i64, value: f64, learning: bool) -> PointVerdict {
+        let trend = self.trend.as_mut().and_then(|t| t.step(local_ms, value, learning));
+        PointVerdict { trend, ..PointVerdict::default() }
     }
 }
