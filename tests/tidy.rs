@@ -12,6 +12,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("clock", "model"),
     ("text", "model"),
     ("profile", "model text"),
+    ("predict", ""),
     ("southbound", "model clock profile"),
     ("conditioning", "model profile"),
     ("rules", "model profile"),

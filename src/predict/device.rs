@@ -1,0 +1,283 @@
+//! A device with several points: does it behave unlike itself, which points show it, and since when.
+//!
+//! Every point is seen on four time scales ([`ladder`]); how surprising its moves are is learnt in commissioning, tail and
+//! all ([`band`]), and put together over the points ([`evidence`]). What stays odd for some snapshots raises the alarm
+//! once; it stands until the suspects are back where they were, or what was odd has become usual. While anything is odd,
+//! nothing is learnt from it; slow harmless drift is followed all the time.
+//!
+//! Invariants: pure, streaming, causal, deterministic, no allocation per step; scaling and shifting a point changes nothing
+//! but rounding; written down in mid-learning and taken up again it goes on with the same results. At most
+//! [`POINTS_MAX`] points: further ones are not looked at. Memory: 210 bytes per point, about 300 written down as JSON.
+//!
+//! Limits: a fault that was there all through commissioning is normal; a point that never moved in commissioning raises
+//! nothing alone; a drift slower than about a thousand snapshots is for the time to the limit ([`super::trend`]).
+
+pub mod band;
+pub mod evidence;
+pub mod ladder;
+pub mod pack;
+
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+
+pub use ladder::Shape;
+use ladder::Ladder;
+
+/// Points of one device that are looked at.
+pub const POINTS_MAX: usize = 64;
+
+/// Suspects named in a verdict.
+pub const SUSPECTS: usize = 3;
+
+/// Evidence from which a snapshot counts towards an alarm: one in 13,000 by chance. Snapshots follow each other and are
+/// alike, so alarms by chance are rarer.
+const ODD: f64 = 4.1;
+
+/// Evidence above [`ODD`] that has to come together over snapshots before the device is watched, and the most that one
+/// snapshot counts: a single wild value, however wild, just reaches it.
+const GATHER: f64 = 2.0;
+
+/// Snapshots that the suspects have to stay away before the alarm is raised: spikes and bursts are over by then.
+const STAY: u32 = 8;
+
+/// Snapshots in a row that all suspects have to be back: to stop watching, and to clear an alarm.
+const BACK_WATCHED: u32 = 2;
+const BACK_ALARM: u32 = 8;
+
+/// Points with at least this share of the largest surprise are suspects.
+const SUSPECT: f64 = 0.85;
+
+/// Snapshots without a value after which a point's surprise counts no more, and it starts anew when it comes back.
+const MISSING: u16 = 64;
+
+/// A pause of this many sampling periods: the device may have been moved to another state while nobody looked.
+const PAUSE: i64 = 200;
+
+/// Snapshots for the figure of commissioning progress: from there on the slowest scale has seen itself four times over.
+const COMMISSIONED: f64 = 512.0;
+
+/// How things stand.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Phase {
+    #[default]
+    Quiet,
+    /// Something looks odd; snapshots since.
+    Watching,
+    Alarm,
+}
+
+/// State of one device.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(into = "pack::Packed", try_from = "pack::Packed")]
+pub struct DeviceModel {
+    points: Vec<Ladder>,
+    phase: Phase,
+    /// Evidence gathered towards watching.
+    gathered: f64,
+    /// Largest evidence since [`Self::since_ms`].
+    strongest: f64,
+    /// Snapshots since watching began, and snapshots in a row that all suspects are back.
+    watched: u32,
+    back: u32,
+    /// When things began to look odd.
+    since_ms: i64,
+    last_ms: Option<i64>,
+    /// Usual time between snapshots, followed by steps.
+    period_ms: f64,
+}
+
+/// One point that shows the fault.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Suspect {
+    /// Index of the point.
+    pub point: usize,
+    /// Its part of the evidence, 0..1; the suspects' parts add up to 1.
+    pub share: f64,
+    /// Its level before, in its own unit.
+    pub expected: f64,
+    /// Its level now.
+    pub seen: f64,
+    /// How it moved.
+    pub shape: Shape,
+}
+
+/// What one snapshot told.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeviceVerdict {
+    /// 0..1, rising with surprise; keeps its order in the tail. Above 0.5: odd, or an alarm stands.
+    pub score: f64,
+    /// An alarm stands.
+    pub alarm: bool,
+    /// Since when things look odd, while an alarm stands.
+    pub since_ms: Option<i64>,
+    /// How sure the alarm is, 0..1: grows with the strongest evidence since it began to look odd. 0 without an alarm.
+    pub confidence: f64,
+    /// Commissioning progress, 0..1: of the point that has the fewest values. Alarms before 1 stand on thin ice.
+    pub progress: f64,
+    /// The points that show it, most suspect first; filled from the front, empty without an alarm.
+    pub suspects: [Option<Suspect>; SUSPECTS],
+}
+
+impl DeviceModel {
+    /// A device of `points` points that knows nothing yet.
+    pub fn new(points: usize) -> Self {
+        Self {
+            points: vec![Ladder::default(); points.min(POINTS_MAX)],
+            phase: Phase::Quiet,
+            gathered: 0.0,
+            strongest: 0.0,
+            watched: 0,
+            back: 0,
+            since_ms: 0,
+            last_ms: None,
+            period_ms: 0.0,
+        }
+    }
+
+    /// Forgets all it learnt: after maintenance the device is a new one.
+    pub fn relearn(&mut self) {
+        *self = Self::new(self.points.len());
+    }
+
+    /// An alarm stands.
+    pub fn in_alarm(&self) -> bool {
+        self.phase == Phase::Alarm
+    }
+
+    /// One snapshot: `values[i]` is `NaN` where the point gave nothing (of good quality) at this instant. `local_ms` is wall
+    /// time, in milliseconds since 1970. While `learning` (commissioning) nothing is raised.
+    pub fn step(&mut self, local_ms: i64, values: &[f64], learning: bool) -> DeviceVerdict {
+        self.pause(local_ms);
+        let learns = self.phase == Phase::Quiet && (learning || self.gathered <= 0.0);
+        for (i, point) in self.points.iter_mut().enumerate() {
+            // Beyond 1e30 a value is a broken conversion, not a measurement; single precision ends at 3e38.
+            match values.get(i) {
+                Some(v) if v.abs() < 1e30 => {
+                    if point.missing >= MISSING {
+                        point.restart();
+                    }
+                    point.step(*v, learns);
+                }
+                _ => {
+                    point.missing = point.missing.saturating_add(1);
+                    if point.missing >= MISSING {
+                        point.surprise = 0.0;
+                    }
+                }
+            }
+        }
+        let (evidence, largest) = evidence::evidence(self.points.iter().map(|p| p.surprise));
+        if learning {
+            self.quiet();
+        } else {
+            self.decide(local_ms, evidence, largest);
+        }
+        self.verdict(evidence)
+    }
+
+    /// Follows the sampling period; after a long pause the averages start anew.
+    fn pause(&mut self, local_ms: i64) {
+        let gap = self.last_ms.map(|last| local_ms.saturating_sub(last));
+        self.last_ms = Some(local_ms);
+        let Some(gap) = gap.filter(|gap| *gap > 0) else { return };
+        let gap_ms = gap as f64;
+        if self.period_ms <= 0.0 {
+            self.period_ms = gap_ms;
+        } else if gap_ms > PAUSE as f64 * self.period_ms {
+            self.quiet();
+            self.points.iter_mut().for_each(Ladder::restart);
+        }
+        self.period_ms *= if gap_ms > self.period_ms { 1.05 } else { 0.95 };
+    }
+
+    fn decide(&mut self, local_ms: i64, evidence: f64, largest: f64) {
+        let gain = (evidence - ODD).min(GATHER);
+        if self.gathered <= 0.0 && gain > 0.0 {
+            self.points.iter_mut().filter(|p| p.held.is_none()).for_each(Ladder::mark);
+            if self.phase == Phase::Quiet {
+                self.since_ms = local_ms;
+                self.strongest = 0.0;
+            }
+        }
+        self.gathered = (self.gathered + gain).clamp(0.0, GATHER);
+        self.strongest = self.strongest.max(evidence);
+        if self.phase == Phase::Quiet {
+            if self.gathered >= GATHER {
+                self.phase = Phase::Watching;
+                self.watched = 0;
+                self.back = 0;
+                self.points.iter_mut().filter(|p| p.surprise >= SUSPECT * largest).for_each(Ladder::hold);
+            }
+            return;
+        }
+        self.watched = self.watched.saturating_add(1);
+        self.join();
+        let back = self.points.iter_mut().fold(true, |all, p| p.back() && all);
+        self.back = if back { self.back + 1 } else { 0 };
+        if self.phase == Phase::Watching && self.watched >= STAY && self.back == 0 {
+            self.phase = Phase::Alarm;
+        }
+        let enough = if self.phase == Phase::Alarm { BACK_ALARM } else { BACK_WATCHED };
+        if self.back >= enough {
+            self.quiet();
+        }
+    }
+
+    /// A point that would raise an alarm alone becomes a suspect too.
+    fn join(&mut self) {
+        let alone = ODD + (self.points.len() as f64).log10();
+        for point in &mut self.points {
+            if point.held.is_none() && point.missing == 0 && point.surprise >= alone {
+                point.mark();
+                point.hold();
+            }
+        }
+    }
+
+    fn quiet(&mut self) {
+        self.phase = Phase::Quiet;
+        self.gathered = 0.0;
+        self.points.iter_mut().for_each(Ladder::release);
+    }
+
+    fn verdict(&self, evidence: f64) -> DeviceVerdict {
+        let progress = self.points.iter().map(|p| p.seen).min().map_or(0.0, |n| f64::from(n) / COMMISSIONED).min(1.0);
+        let alarm = self.in_alarm();
+        let weight = if alarm { evidence + ODD } else { evidence };
+        let mut verdict = DeviceVerdict { score: weight / (weight + ODD), alarm, progress, ..DeviceVerdict::default() };
+        if alarm {
+            verdict.since_ms = Some(self.since_ms);
+            verdict.confidence = 1.0 - 10.0_f64.powf((ODD - self.strongest.max(ODD)) / 2.0) / 2.0;
+            verdict.suspects = self.suspects();
+        }
+        verdict
+    }
+
+    /// The held points with the largest distances from their usual level, measured in usual sizes.
+    fn suspects(&self) -> [Option<Suspect>; SUSPECTS] {
+        let mut top: [(f64, usize); SUSPECTS] = [(-1.0, 0); SUSPECTS];
+        for (i, point) in self.points.iter().enumerate() {
+            if let Some(held) = point.held {
+                let mut entry = (point.bands[usize::from(held.rung)].ratio(held.peak.abs()), i);
+                for slot in &mut top {
+                    if entry.0 > slot.0 {
+                        std::mem::swap(slot, &mut entry);
+                    }
+                }
+            }
+        }
+        let sum: f64 = top.iter().filter(|t| t.0 >= 0.0).map(|t| t.0 + f64::MIN_POSITIVE).sum();
+        top.map(|(ratio, i)| {
+            let held = self.points[i].held.filter(|_| ratio >= 0.0)?;
+            Some(Suspect {
+                point: i,
+                share: (ratio + f64::MIN_POSITIVE) / sum,
+                expected: held.usual,
+                seen: self.points[i].now(held.rung),
+                shape: held.shape,
+            })
+        })
+    }
+}

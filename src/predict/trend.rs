@@ -1,0 +1,207 @@
+//! Will this point cross its limit, and when: one number with a band, or nothing.
+//!
+//! Owns two views of the same point, a quick one on the readings themselves and a slow one on means of 32 of them, and
+//! picks one answer. Each view ([`bank`]) fits "steady value plus exponential rise" for fourteen rates of growth at once,
+//! from near-straight to steep, beside a straight line over the recent past. Knows no unit, no limit but the two it is
+//! given, and no sampling period: time is counted in periods, and the period is learnt from the stamps.
+//!
+//! Invariants: scaling and shifting values together with the limits changes nothing; stamps that stand still or run
+//! backward, and values that are not finite, are passed over; the same readings give the same answers.
+//!
+//! Limits: silence until the rise stands out of the noise ([`SIGNIFICANT`]) in [`HOLD`] readings in a row; a rise faster
+//! than about four readings is the business of the limit alarm itself.
+
+mod bank;
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+
+use bank::{Bank, Forecast};
+
+/// Rise over its own standard error before anything is said. A lone test would ask for 2; this one is repeated at
+/// every reading and for fourteen rates.
+pub const SIGNIFICANT: f64 = 2.2;
+/// Readings in a row that must agree before anything is said.
+pub const HOLD: u8 = 3;
+/// Gaps between readings from which the period is taken (their median).
+const GAPS: usize = 8;
+/// Readings in one mean of the slow view: 1 s readings then look back nine hours, 1 min readings three weeks.
+const SLOW: u16 = 32;
+/// Share of a new estimate in the one that is told; the rest is the old one, counted down.
+const SMOOTHING: f64 = 0.5;
+
+/// When a limit will be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct TimeToLimit {
+    /// Seconds from this reading to the crossing; 0 when the smoothed value is there already.
+    pub eta_s: f64,
+    /// Eight of ten crossings should come after this many seconds and before `high_s`, if the rise goes on as it is.
+    pub low_s: f64,
+    /// See `low_s`; `f64::INFINITY` when the rise may as well fade out.
+    pub high_s: f64,
+    /// The lower limit is meant, not the upper.
+    pub falling: bool,
+    /// The straight line was the better forecast lately, not the growing rise.
+    pub straight: bool,
+    /// Rise over its standard error.
+    pub significance: f64,
+}
+
+/// State of the trend of one point.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Trend {
+    limit_high: Option<f64>,
+    limit_low: Option<f64>,
+    /// First value; sums are taken of the differences from it.
+    anchor: f64,
+    last_ms: i64,
+    period_ms: f64,
+    gaps_ms: [f32; GAPS],
+    gaps: u8,
+    quick: Bank,
+    slow: Bank,
+    mean: f64,
+    mean_n: u16,
+    mean_ms: i64,
+    told_s: f64,
+    agreed: u8,
+}
+
+impl Trend {
+    /// A point of which nothing is known but its limits, in the unit of its values.
+    pub fn new(limit_high: Option<f64>, limit_low: Option<f64>) -> Self {
+        Self {
+            limit_high,
+            limit_low,
+            anchor: 0.0,
+            last_ms: i64::MIN,
+            period_ms: 0.0,
+            gaps_ms: [0.0; GAPS],
+            gaps: 0,
+            quick: Bank::default(),
+            slow: Bank::default(),
+            mean: 0.0,
+            mean_n: 0,
+            mean_ms: 0,
+            told_s: 0.0,
+            agreed: 0,
+        }
+    }
+
+    /// One reading of good quality; `at_ms` rises. While `learning`, nothing is told.
+    pub fn step(&mut self, at_ms: i64, value: f64, learning: bool) -> Option<TimeToLimit> {
+        if !value.is_finite() || (self.last_ms != i64::MIN && at_ms <= self.last_ms) {
+            return None;
+        }
+        if self.last_ms == i64::MIN {
+            self.anchor = value;
+            self.mean_ms = at_ms;
+        }
+        let gap_ms = if self.last_ms == i64::MIN { 0.0 } else { at_ms.saturating_sub(self.last_ms) as f64 };
+        self.last_ms = at_ms;
+        self.learn_period(gap_ms);
+        let gap = if self.period_ms > 0.0 { gap_ms / self.period_ms } else { 0.0 };
+        let y = value - self.anchor;
+        self.quick.step(gap, y);
+        self.average(at_ms, y);
+        if learning {
+            return None;
+        }
+        let found = self.forecast();
+        self.tell(found, gap_ms / 1000.0)
+    }
+
+    /// The period is the first gap until eight gaps are known, then their median for good. If the first gap was not
+    /// typical, what was summed up with it is dropped.
+    fn learn_period(&mut self, gap_ms: f64) {
+        if gap_ms <= 0.0 || usize::from(self.gaps) >= GAPS {
+            return;
+        }
+        if self.period_ms == 0.0 {
+            self.period_ms = gap_ms;
+        }
+        // An f32 holds gaps to a millisecond up to four hours, and to a ten-millionth beyond.
+        #[allow(clippy::cast_possible_truncation)]
+        let short = gap_ms as f32;
+        self.gaps_ms[usize::from(self.gaps)] = short;
+        self.gaps += 1;
+        if usize::from(self.gaps) == GAPS {
+            self.gaps_ms.sort_unstable_by(f32::total_cmp);
+            let median = f64::from(self.gaps_ms[GAPS / 2]);
+            if !(0.67..1.5).contains(&(median / self.period_ms)) {
+                self.quick = Bank::default();
+                self.slow = Bank::default();
+            }
+            self.period_ms = median;
+        }
+    }
+
+    fn average(&mut self, at_ms: i64, y: f64) {
+        self.mean_n += 1;
+        self.mean += (y - self.mean) / f64::from(self.mean_n);
+        if self.mean_n < SLOW {
+            return;
+        }
+        let gap = at_ms.saturating_sub(self.mean_ms) as f64 / (self.period_ms.max(1.0) * f64::from(SLOW));
+        self.slow.step(gap, self.mean);
+        (self.mean, self.mean_n, self.mean_ms) = (0.0, 0, at_ms);
+    }
+
+    /// The better founded of the two views, in seconds.
+    fn forecast(&self) -> Option<TimeToLimit> {
+        let period_s = self.period_ms / 1000.0;
+        let mut best: Option<TimeToLimit> = None;
+        let limits = [(self.limit_high, 1.0), (self.limit_low, -1.0)];
+        for (limit, sign) in limits.into_iter().filter_map(|(limit, sign)| limit.map(|l| (l, sign))) {
+            let quick = self.quick.forecast(limit - self.anchor, sign).map(|f| (f, period_s));
+            let slow = self.slow.forecast(limit - self.anchor, sign).map(|f| (f, period_s * f64::from(SLOW)));
+            // The slow view has seen more, so it speaks unless the quick one is surer: a sudden rise is news to it only.
+            let found = match (quick, slow) {
+                (Some(q), Some(s)) if q.0.significance > s.0.significance => Some(q),
+                (q, s) => s.or(q),
+            };
+            if let Some((f, unit_s)) = found {
+                let answer = seconds(f, unit_s, sign < 0.0);
+                if best.is_none_or(|b| answer.eta_s < b.eta_s) {
+                    best = Some(answer);
+                }
+            }
+        }
+        best
+    }
+
+    fn tell(&mut self, found: Option<TimeToLimit>, gap_s: f64) -> Option<TimeToLimit> {
+        let Some(mut found) = found else {
+            self.agreed = 0;
+            return None;
+        };
+        let floor_s = self.period_ms / 2000.0;
+        if self.agreed > 0 {
+            let old_s = (self.told_s - gap_s).max(floor_s);
+            let new_s = found.eta_s.max(floor_s);
+            let told_s = old_s * (new_s / old_s).powf(SMOOTHING);
+            let shift = told_s / new_s;
+            (found.low_s, found.high_s) = (found.low_s * shift, found.high_s * shift);
+            self.told_s = told_s;
+        } else {
+            self.told_s = found.eta_s.max(floor_s);
+        }
+        if found.eta_s > 0.0 {
+            found.eta_s = self.told_s;
+        }
+        self.agreed = (self.agreed + 1).min(HOLD);
+        (self.agreed >= HOLD).then_some(found)
+    }
+}
+
+fn seconds(f: Forecast, unit_s: f64, falling: bool) -> TimeToLimit {
+    TimeToLimit {
+        eta_s: f.eta * unit_s,
+        low_s: f.low * unit_s,
+        high_s: f.high * unit_s,
+        falling,
+        straight: f.straight,
+        significance: f.significance,
+    }
+}
