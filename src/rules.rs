@@ -18,6 +18,8 @@
 
 mod define;
 mod engine;
+mod learn;
+mod learned;
 pub mod expr;
 pub mod hour;
 mod operator;

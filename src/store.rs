@@ -58,6 +58,7 @@ mod files;
 pub mod handle;
 mod historian;
 mod history;
+mod learned;
 mod log;
 mod memory;
 mod open;

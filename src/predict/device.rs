@@ -136,6 +136,16 @@ impl DeviceModel {
         }
     }
 
+    /// Points it looks at.
+    pub fn len(&self) -> usize {
+        self.points.len()
+    }
+
+    /// It looks at none.
+    pub fn is_empty(&self) -> bool {
+        self.points.is_empty()
+    }
+
     /// Forgets all it learnt: after maintenance the device is a new one.
     pub fn relearn(&mut self) {
         *self = Self::new(self.points.len());

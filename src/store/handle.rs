@@ -12,6 +12,7 @@ use crate::model::alarm::AlarmEvent;
 use crate::model::journal::{Cursor, Gap, Note, Stream};
 use crate::model::reading::{Reading, Receipt};
 use crate::model::stored::{Heads, StoreError, StoreStatus};
+use crate::store::learned;
 use crate::store::shared::Shared;
 
 /// Entries waiting in the urgent lane before senders wait.
@@ -106,6 +107,13 @@ impl StoreHandle {
     pub async fn learn(&self, device: &str, points: &[String]) -> Result<(), StoreError> {
         let (device, points) = (device.to_owned(), points.to_vec());
         self.ask(|reply| Urgent::Learn { device, points, reply }).await?
+    }
+
+    /// Keeps what rules have learnt, in place of all that was kept before. Does not wait for the writer.
+    pub async fn keep_learned(&self, states: Arc<Vec<(Arc<str>, Vec<u8>)>>) -> Result<(), StoreError> {
+        let dir = self.shared.dir.clone();
+        let saved = tokio::task::spawn_blocking(move || learned::save(&dir, &states)).await;
+        saved.map_err(|_| StoreError::Closed)?.map_err(|e| StoreError::Disk(e.to_string()))
     }
 
     /// Names the configured upstreams. A segment counts as acknowledged when all of them have confirmed it; with none,
