@@ -12,7 +12,7 @@ const HOLD: u16 = 24;
 const AGAIN: f64 = 1.0;
 /// A point may raise two alarms in about 3,000 readings for nothing; each further one asks for this much more surprise.
 const FREE: f64 = 2.0;
-const DEARER: f64 = 2.0;
+const DEARER: f64 = 1.0;
 const FORGETS: f64 = 3_000.0;
 
 /// State of the alarm of one point.
