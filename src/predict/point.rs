@@ -37,7 +37,7 @@ const RHYTHM_MEMORY: f64 = 8.0;
 const HALF_SCORE: f64 = 10.0;
 
 /// What the operator fixes for a point; everything else is learnt.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub struct PointSettings {
     /// Upper limit in the point's unit.
     pub limit_high: Option<f64>,

@@ -90,9 +90,9 @@ fn scale_and_shift_change_no_alarm() {
 fn a_restart_in_the_middle_changes_nothing() {
     let odd = |i: i64| daily(i) + if i % 1_700 == 900 { 60.0 } else { 0.0 };
     let settings = PointSettings { limit_high: Some(80.0), limit_low: None };
-    let expected = run(&mut PointModel::new(settings.clone()), 0, 5_000, odd);
+    let expected = run(&mut PointModel::new(settings), 0, 5_000, odd);
     for cut in [0, 1, 40, 599, 600, 910, 4_100] {
-        let mut before = PointModel::new(settings.clone());
+        let mut before = PointModel::new(settings);
         run(&mut before, 0, cut, odd);
         let text = serde_json::to_string(&before).expect("numbers are finite");
         let mut after: PointModel = serde_json::from_str(&text).expect("what was written");
