@@ -18,6 +18,8 @@ pub enum FindingKind {
     Level,
     /// Not what is usual at this hour of the week.
     Rhythm,
+    /// A course that was never seen.
+    Shape,
     /// Does not move although it usually does.
     Flat,
     /// A device of several points: moved within a few readings.

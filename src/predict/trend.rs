@@ -89,7 +89,7 @@ impl Trend {
         }
     }
 
-    /// Upper and lower limit.
+    /// Upper and lower limit, in the unit of the values.
     pub fn limits(&self) -> (Option<f64>, Option<f64>) {
         (self.limit_high, self.limit_low)
     }

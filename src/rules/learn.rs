@@ -15,7 +15,7 @@ use crate::model::finding::{Ahead, Finding, FindingKind, SuspectPoint};
 use crate::model::id::PointIx;
 use crate::model::time::BootMs;
 use crate::predict::device::{DeviceModel, DeviceVerdict, Shape};
-use crate::predict::point::{PointModel, PointSettings, PointVerdict};
+use crate::predict::point::{Oddity, PointModel, PointSettings, PointVerdict};
 use crate::predict::trend::{TimeToLimit, Trend};
 use crate::profile::Side;
 use crate::rules::define::Test;
@@ -332,11 +332,18 @@ impl TrendTo {
 }
 
 fn point_finding(point: PointIx, value: f64, clock_ms: i64, v: &PointVerdict) -> Finding {
-    let suspect = SuspectPoint { point, expected_low: value, expected_high: value, seen: value, share: 1.0 };
+    let suspect =
+        SuspectPoint { point, expected_low: v.expected_low, expected_high: v.expected_high, seen: value, share: 1.0 };
     Finding {
-        kind: FindingKind::Level,
-        for_ms: clock_ms.min(0),
-        confidence: v.score,
+        kind: match v.oddity {
+            Oddity::Spike => FindingKind::Spike,
+            Oddity::Level => FindingKind::Level,
+            Oddity::Rhythm => FindingKind::Rhythm,
+            Oddity::Shape => FindingKind::Shape,
+            Oddity::Flat => FindingKind::Flat,
+        },
+        for_ms: v.since_ms.map_or(0, |since| clock_ms.saturating_sub(since)),
+        confidence: v.confidence,
         suspects: vec![suspect],
         ahead: None,
     }

@@ -28,6 +28,7 @@ fn kind_key(kind: FindingKind) -> &'static str {
         FindingKind::Spike => "why.spike",
         FindingKind::Level => "why.level",
         FindingKind::Rhythm => "why.rhythm",
+        FindingKind::Shape => "why.shape",
         FindingKind::Flat => "why.flat",
         FindingKind::Sudden => "why.sudden",
         FindingKind::Lasting => "why.lasting",
