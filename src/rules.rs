@@ -18,10 +18,10 @@
 
 mod define;
 mod engine;
-mod learn;
-mod learned;
 pub mod expr;
 pub mod hour;
+mod learn;
+mod learned;
 mod operator;
 #[cfg(test)]
 mod tests;

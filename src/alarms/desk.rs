@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use crate::alarms::figures::{Births, FLOOD_ABOVE};
 use crate::alarms::explain::explain;
+use crate::alarms::figures::{Births, FLOOD_ABOVE};
 use crate::alarms::slot::{AlarmDef, Home, Slot, announce, own};
 use crate::alarms::{builtin, machine};
 use crate::model::alarm::{Acknowledged, AlarmChange, AlarmEvent, AlarmRecord, AlarmState, Level, Snapshot, Trigger};

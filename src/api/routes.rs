@@ -312,7 +312,9 @@ async fn answered(asked: DeskFuture<'_>) -> Reply<dto::AnsweredDto> {
         Ok(Ok(handled)) => {
             Ok(Json(dto::AnsweredDto { already: handled.already.is_some(), alarm: view::alarm(&handled.alarm) }))
         }
-        Ok(Err(Refusal::Desk(DeskError::NotOpen(id) | DeskError::NotLearning(id)))) => Err(ApiError::new(Code::NotFound, id)),
+        Ok(Err(Refusal::Desk(DeskError::NotOpen(id) | DeskError::NotLearning(id)))) => {
+            Err(ApiError::new(Code::NotFound, id))
+        }
         Ok(Err(Refusal::Desk(DeskError::NotLatched | DeskError::StillActive))) => {
             Err(ApiError::new(Code::NotResettable, ""))
         }

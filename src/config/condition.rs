@@ -40,7 +40,8 @@ pub(crate) fn parts(record: &Record, names: &Names<'_>, cx: &mut Context<'_>) ->
 /// Something in it was left out, and the reader has said why.
 fn is_faulty(record: &Record) -> bool {
     let inner = |key| record.record(key).is_some_and(|r| r.faulty);
-    record.faulty || ["limit", "state", "rate", "count", "absence", "trend", "anomaly", "device_anomaly"].into_iter().any(inner)
+    record.faulty
+        || ["limit", "state", "rate", "count", "absence", "trend", "anomaly", "device_anomaly"].into_iter().any(inner)
 }
 
 fn read(record: &Record, names: &Names<'_>, cx: &mut Context<'_>) -> Option<Parts> {
@@ -134,10 +135,8 @@ fn device_anomaly(record: &Record, names: &Names<'_>, cx: &mut Context<'_>) -> O
         let name = entry.value.text()?;
         match (names.point)(name) {
             Some(PointKind::Text) | None => {
-                let message = (
-                    format!("there is no measured point `{name}` here"),
-                    format!("此处没有名为 `{name}` 的测量点"),
-                );
+                let message =
+                    (format!("there is no measured point `{name}` here"), format!("此处没有名为 `{name}` 的测量点"));
                 let help = ("list quantities or switches of the device", "请列出该设备的量值或开关量测点");
                 cx.error(code::UNKNOWN_POINT, entry.span, (&message.0, &message.1), help);
                 return None;

@@ -239,8 +239,8 @@ mod tests {
     use crate::model::id::{DeviceIx, PointIx};
     use crate::model::journal::Note;
     use crate::model::reading::{Reading, Receipt};
-    use crate::pipeline::sink::Models;
     use crate::model::time::BootMs;
+    use crate::pipeline::sink::Models;
 
     /// A store that never answers.
     struct Stalled;

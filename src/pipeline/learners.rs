@@ -75,9 +75,12 @@ impl Learners {
         if !trial || change.to == Tri::Unknown {
             return None;
         }
-        let points: Vec<&str> = change.finding.iter().flat_map(|f| &f.suspects).filter_map(|s| {
-            site.points.get(s.point.ix()).map(|p| &*p.key)
-        }).collect();
+        let points: Vec<&str> = change
+            .finding
+            .iter()
+            .flat_map(|f| &f.suspects)
+            .filter_map(|s| site.points.get(s.point.ix()).map(|p| &*p.key))
+            .collect();
         let facts = serde_json::json!({
             "holds": change.to == Tri::True,
             "boot_ms": change.at.0,

@@ -217,9 +217,7 @@ fn test(condition: &Condition, names: &dyn Names) -> Result<Test, RuleFault> {
             within_ms: positive(*within)?,
             learn_ms: millis(*learn),
         },
-        Condition::Anomaly { point: name, learn } => {
-            Test::Anomaly { point: point(name)?.0, learn_ms: millis(*learn) }
-        }
+        Condition::Anomaly { point: name, learn } => Test::Anomaly { point: point(name)?.0, learn_ms: millis(*learn) },
         Condition::DeviceAnomaly { points: ids, every, learn } => Test::DeviceAnomaly {
             points: ids.iter().map(|name| point(name).map(|p| p.0)).collect::<Result<_, _>>()?,
             every_ms: positive(*every)?,

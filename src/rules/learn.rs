@@ -117,21 +117,16 @@ impl Learn {
             Test::DeviceAnomaly { points, every_ms, learn_ms } => {
                 let model = Box::new(DeviceModel::new(points.len()));
                 let values = vec![f64::NAN; points.len()].into_boxed_slice();
-                (points.clone(), *learn_ms, Kind::Device { model, every_ms: *every_ms, next: start.plus(*every_ms), values })
+                (
+                    points.clone(),
+                    *learn_ms,
+                    Kind::Device { model, every_ms: *every_ms, next: start.plus(*every_ms), values },
+                )
             }
             _ => return None,
         };
         let points = points.into_boxed_slice();
-        Some(Self {
-            points,
-            learn_ms,
-            kind,
-            learned_ms: 0,
-            clock_ms: 0,
-            last: None,
-            last_finding: None,
-            ahead: None,
-        })
+        Some(Self { points, learn_ms, kind, learned_ms: 0, clock_ms: 0, last: None, last_finding: None, ahead: None })
     }
 
     /// A good value of the point it looks at.

@@ -214,4 +214,5 @@ pub const CONDITION_FIELDS: [Field; 18] = [
 ];
 
 /// Exactly one of these makes the condition.
-pub const CONDITIONS: &[&str] = &["limit", "state", "rate", "count", "absence", "trend", "anomaly", "device_anomaly", "when"];
+pub const CONDITIONS: &[&str] =
+    &["limit", "state", "rate", "count", "absence", "trend", "anomaly", "device_anomaly", "when"];
