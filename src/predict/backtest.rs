@@ -8,6 +8,7 @@ use std::io::{Read, Write};
 use serde::Deserialize;
 
 use super::device::DeviceModel;
+use super::device::ahead::LimitAhead;
 use super::point::{PointModel, PointSettings};
 
 /// The rules file.
@@ -49,6 +50,7 @@ struct Device {
     ids: Vec<String>,
     models: Vec<PointModel>,
     whole: Option<DeviceModel>,
+    ahead: LimitAhead,
     stamp: String,
     at_ms: i64,
     values: Vec<f64>,
@@ -87,6 +89,7 @@ pub fn run(rules: &Rules, readings: impl Read, events: impl Write, clock: &dyn F
                 .map(|p| PointModel::new(PointSettings { limit_high: p.limit_high, limit_low: p.limit_low }))
                 .collect(),
             whole: (rule.detect == "device").then(|| DeviceModel::new(n)),
+            ahead: LimitAhead::default(),
             stamp: String::new(),
             at_ms: i64::MIN,
             values: vec![f64::NAN; n],
@@ -139,6 +142,7 @@ fn finish<W: Write>(
         }
     }
     let whole = device.whole.as_mut().map(|m| m.step(device.at_ms, &device.values, learning));
+    let ahead = !learning && device.ahead.step(verdicts.iter().filter_map(|(_, v)| v.trend));
     summary.nanoseconds += u128::from(clock().saturating_sub(start));
     if !learning {
         for (i, v) in verdicts {
@@ -151,7 +155,7 @@ fn finish<W: Write>(
             out.write_record([&device.stamp, &device.id, &device.ids[i], score.to_string().as_str(), alarm, &eta])?;
         }
         if let Some(v) = whole {
-            let alarm = if v.alarm { "1" } else { "0" };
+            let alarm = if v.alarm || ahead { "1" } else { "0" };
             out.write_record([&device.stamp, &device.id, "", &v.score.to_string(), alarm, ""])?;
         }
     }

@@ -47,7 +47,7 @@ pub enum Shape {
     Sudden,
     /// To another level, and stays.
     Lasting,
-    /// Little by little.
+    /// Little by little, or so small within the noise that nobody can tell when it began.
     Drift,
 }
 
