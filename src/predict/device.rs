@@ -216,8 +216,9 @@ impl DeviceModel {
         }
         self.watched = self.watched.saturating_add(1);
         self.join();
-        let back = self.points.iter_mut().fold(true, |all, p| p.back() && all);
-        self.back = if back { self.back + 1 } else { 0 };
+        // Every point is asked: each of them counts how long it has been odd.
+        let away = self.points.iter_mut().filter_map(|p| (!p.back()).then_some(())).count();
+        self.back = if away == 0 { self.back + 1 } else { 0 };
         if self.phase == Phase::Watching && self.watched >= STAY && self.back == 0 {
             self.phase = Phase::Alarm;
         }
