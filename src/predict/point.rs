@@ -37,7 +37,7 @@ const RHYTHM_MEMORY: f64 = 8.0;
 const HALF_SCORE: f64 = 10.0;
 
 /// What the operator fixes for a point; everything else is learnt.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub struct PointSettings {
     /// Upper limit in the point's unit.
     pub limit_high: Option<f64>,
@@ -139,6 +139,12 @@ impl PointModel {
     /// From the next reading on, days count as Sundays, until told otherwise.
     pub fn set_holiday(&mut self, holiday: bool) {
         self.profile.set_holiday(holiday);
+    }
+
+    /// Memory of this point's state, in bytes.
+    pub fn bytes(&self) -> usize {
+        let trend = self.trend.as_ref().map_or(0, |_| size_of::<Trend>());
+        size_of::<Self>() + self.profile.heap() + self.shapes.heap() + trend
     }
 
     /// Readings learnt from so far.

@@ -30,7 +30,7 @@ struct Shape {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Shapes {
     last: [f32; SPAN],
-    shapes: Vec<Shape>,
+    known: Vec<Shape>,
     radius: f64,
 }
 
@@ -38,7 +38,7 @@ impl Shapes {
     /// Begins with a value that has always been so.
     #[allow(clippy::cast_possible_truncation)] // Seven digits of a shape are plenty.
     pub(super) fn begin(value: f64) -> Self {
-        Self { last: [value as f32; SPAN], shapes: Vec::with_capacity(SHAPES), radius: 0.0 }
+        Self { last: [value as f32; SPAN], known: Vec::with_capacity(SHAPES), radius: 0.0 }
     }
 
     /// Distance of the newest shape from the nearest remembered one, in the point's unit.
@@ -49,15 +49,15 @@ impl Shapes {
         let mean = |from: usize, to: usize| self.last[from..to].iter().sum::<f32>() / (to - from) as f32;
         let parts = [self.last[0], self.last[1], mean(2, 4), mean(4, 8), mean(8, 16), mean(16, 32)];
         let (mut nearest, mut square) = (0, f32::INFINITY);
-        for (i, shape) in self.shapes.iter_mut().enumerate() {
+        for (i, shape) in self.known.iter_mut().enumerate() {
             shape.uses *= USE_KEEPS;
             let far: f32 = shape.parts.iter().zip(parts).map(|(a, b)| (a - b) * (a - b)).sum();
             if far < square {
                 (nearest, square) = (i, far);
             }
         }
-        if self.shapes.is_empty() {
-            self.shapes.push(Shape { parts, uses: 1.0 });
+        if self.known.is_empty() {
+            self.known.push(Shape { parts, uses: 1.0 });
             return 0.0;
         }
         let far = f64::from(square).sqrt();
@@ -67,7 +67,7 @@ impl Shapes {
             self.remember(parts);
         } else {
             self.radius = (self.radius - step * NEW).max(0.0);
-            let shape = &mut self.shapes[nearest];
+            let shape = &mut self.known[nearest];
             shape.uses += 1.0;
             for (known, new) in shape.parts.iter_mut().zip(parts) {
                 *known += (new - *known) / shape.uses.min(SHAPE_MEMORY);
@@ -78,15 +78,15 @@ impl Shapes {
 
     fn remember(&mut self, parts: [f32; PARTS]) {
         let shape = Shape { parts, uses: 1.0 };
-        if self.shapes.len() < SHAPES {
-            self.shapes.push(shape);
-        } else if let Some(least) = self.shapes.iter_mut().min_by(|a, b| a.uses.total_cmp(&b.uses)) {
+        if self.known.len() < SHAPES {
+            self.known.push(shape);
+        } else if let Some(least) = self.known.iter_mut().min_by(|a, b| a.uses.total_cmp(&b.uses)) {
             *least = shape;
         }
     }
 
-    #[cfg(test)]
+    /// Bytes beside the struct itself.
     pub(super) fn heap(&self) -> usize {
-        self.shapes.capacity() * size_of::<Shape>()
+        self.known.capacity() * size_of::<Shape>()
     }
 }
