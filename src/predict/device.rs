@@ -7,7 +7,7 @@
 //!
 //! Invariants: pure, streaming, causal, deterministic, no allocation per step; scaling and shifting a point changes nothing
 //! but rounding; written down in mid-learning and taken up again it goes on with the same results. At most
-//! [`POINTS_MAX`] points: further ones are not looked at. Memory: 210 bytes per point, about 300 written down as JSON.
+//! [`POINTS_MAX`] points: further ones are not looked at. Memory: 224 bytes per point, 260 written down as JSON.
 //!
 //! Limits: a fault that was there all through commissioning is normal; a point that never moved in commissioning raises
 //! nothing alone; a drift slower than about a thousand snapshots is for the time to the limit ([`super::trend`]).

@@ -260,7 +260,7 @@ proptest! {
         let values = |i: u64| {
             let mut v = healthy(5, i);
             v[2] += if i >= jump { 30.0 } else { 0.0 };
-            v[(i % 5) as usize] = if i % 11 == 0 { f64::NAN } else { v[(i % 5) as usize] };
+            v[(i % 5) as usize] = if i.is_multiple_of(11) { f64::NAN } else { v[(i % 5) as usize] };
             v
         };
         let mut whole = DeviceModel::new(5);
