@@ -12,7 +12,6 @@
 //! Limits: a fault that was there all through commissioning is normal; a point that never moved in commissioning raises
 //! nothing alone; a drift slower than about a thousand snapshots is for the time to the limit ([`super::trend`]).
 
-pub mod ahead;
 pub mod band;
 pub mod evidence;
 pub mod ladder;

@@ -11,6 +11,7 @@
 //! Limits: silence until the rise stands out of the noise ([`SIGNIFICANT`]) in [`HOLD`] readings in a row; a rise faster
 //! than about four readings is the business of the limit alarm itself.
 
+pub mod agree;
 mod bank;
 #[cfg(test)]
 mod tests;

@@ -9,8 +9,6 @@
 
 use proptest::prelude::*;
 
-use super::super::trend::TimeToLimit;
-use super::ahead::LimitAhead;
 use super::{DeviceModel, DeviceVerdict, POINTS_MAX, Shape};
 
 /// Even noise without a library: -1..1, the same for the same place.
@@ -222,34 +220,6 @@ fn small_when_written_down_and_refused_when_damaged() {
     }
     let many = DeviceModel::new(200);
     assert_eq!(many.points.len(), POINTS_MAX);
-}
-
-#[test]
-fn a_limit_ahead_is_an_alarm_when_sure_or_said_twice() {
-    let say = |eta_h: f64, high_h: f64| TimeToLimit {
-        eta_s: eta_h * 3600.0,
-        low_s: 0.0,
-        high_s: high_h * 3600.0,
-        falling: false,
-        straight: false,
-        significance: 9.0,
-    };
-    let cases: [(&str, &[TimeToLimit], bool); 5] = [
-        ("nothing", &[], false),
-        ("one, unsure", &[say(10.0, 90.0)], false),
-        ("one, sure", &[say(10.0, 20.0)], true),
-        ("two agree", &[say(10.0, 90.0), say(20.0, 90.0)], true),
-        ("two, one far", &[say(10.0, 90.0), say(50.0, 90.0)], false),
-    ];
-    for (name, said, alarm) in cases {
-        let mut ahead = LimitAhead::default();
-        let stands: Vec<bool> = (0..4).map(|_| ahead.step(said.iter().copied())).collect();
-        assert_eq!(stands, [false, false, alarm, alarm], "{name}");
-        for _ in 0..5 {
-            ahead.step(std::iter::empty());
-        }
-        assert!(!ahead.step(std::iter::empty()), "{name}: cleared");
-    }
 }
 
 proptest! {
