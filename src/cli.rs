@@ -10,6 +10,7 @@ mod logging;
 mod mock_cloud;
 mod profile;
 mod read;
+mod rule;
 mod run;
 mod schema;
 mod sim;
@@ -73,6 +74,8 @@ enum Command {
     Schema(schema::SchemaArgs),
     /// List, show and test device profiles.
     Profile(profile::ProfileArgs),
+    /// Try rules and alarms on the history of this gateway.
+    Rule(rule::RuleArgs),
     /// Read registers of one device once and show every decoding of them.
     Read(read::ReadArgs),
     /// Simulate a site's devices over real Modbus TCP, RTU (pseudo-terminal) and MQTT.
@@ -108,6 +111,7 @@ pub fn main() -> ExitCode {
         Command::Schema(args) => schema::main(&args),
 
         Command::Profile(args) => profile::main(&args),
+        Command::Rule(args) => rule::main(&args),
         Command::Read(args) => read::main(&args),
         Command::Sim(args) => sim::main(&args),
         Command::MockCloud(args) => mock_cloud::main(&args),

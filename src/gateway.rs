@@ -85,6 +85,24 @@ pub enum End {
     PartLost,
 }
 
+/// The rules of a site and what they look at, without anything that runs: for replays.
+#[derive(Debug)]
+pub(crate) struct SiteRules {
+    /// Names.
+    pub(crate) site: Site,
+    /// Rules, ready for an engine.
+    pub(crate) rules: Vec<crate::rules::RuleDef>,
+    /// Treatment of every point.
+    pub(crate) points: Vec<crate::conditioning::PointRule>,
+}
+
+/// The very rules that [`Gateway::open`] would run.
+pub(crate) fn site_rules(config: &Config) -> Result<SiteRules, StartError> {
+    let site = tables::tables(config);
+    let defs::Defs { rules, points, .. } = defs::definitions(config, &site)?;
+    Ok(SiteRules { site, rules, points })
+}
+
 /// What is known once everything listens.
 #[derive(Debug, Clone)]
 pub struct Running {

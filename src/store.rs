@@ -62,6 +62,7 @@ mod learned;
 mod log;
 mod memory;
 mod open;
+mod past;
 mod pending;
 pub mod reader;
 mod recover;
@@ -71,9 +72,10 @@ mod shared;
 mod sqlite;
 mod state;
 mod trend;
+mod visit;
 mod writer;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -150,4 +152,26 @@ pub enum OpenError {
 #[expect(clippy::needless_pass_by_value, reason = "the store keeps both for as long as it is open")]
 pub fn open(config: &StoreConfig, points: Vec<Arc<str>>, clock: Arc<dyn Clock>) -> Result<Store, OpenError> {
     open::open(config, &points, &clock)
+}
+
+/// Why another process cannot look into a data folder.
+#[derive(Debug, thiserror::Error)]
+pub enum VisitError {
+    /// No gateway has kept readings there.
+    #[error("there are no readings in {0}; name the data folder of the gateway with --data")]
+    Nothing(PathBuf),
+    /// The folder belongs to somebody else, or cannot be read.
+    #[error("the data folder {path} cannot be read: {why}; run this as the gateway's user or as root")]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// In the system's words.
+        why: String,
+    },
+}
+
+/// Looks into a data folder without opening it: for commands beside a running gateway. Only readings and their history can
+/// be asked for; nothing is locked, made or deleted. Blocks on the disk.
+pub fn visit(dir: &Path, clock: Arc<dyn Clock>) -> Result<StoreReader, VisitError> {
+    visit::visit(dir, clock)
 }

@@ -181,6 +181,26 @@ pub struct History {
     pub buckets: Vec<HistoryBucket>,
 }
 
+/// A stored reading of the past.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PastReading {
+    /// Position of its point among the keys asked for.
+    pub point: usize,
+    /// When it was measured, UTC milliseconds.
+    pub wall_ms: i64,
+    /// Grade and reason.
+    pub quality: Quality,
+    /// The number; `None` where the quality is bad.
+    pub value: Option<f64>,
+}
+
+/// What could not be read of the past.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PastGaps {
+    /// Days whose file is damaged.
+    pub damaged_days: u64,
+}
+
 /// Which alarms to list, newest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AlarmFilter {

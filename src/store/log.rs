@@ -11,7 +11,7 @@ use crate::store::columns::Encoder;
 use crate::store::files::{self, Header};
 use crate::store::segment::{self, RawRow, Segment};
 use crate::store::shared::SegmentInfo;
-use crate::store::sqlite;
+use crate::store::sqlite::{self, Fault, fault};
 use crate::store::state::random;
 
 /// A segment is sealed when it has grown to about this ...
@@ -276,9 +276,15 @@ fn look(dir: &Path, no: u64, seal: bool) -> rusqlite::Result<(SegmentInfo, Epoch
     }
     if header == Header::Wal {
         if seal {
-            segment::seal_left_over(&path)?;
-            drop(files::protect(&path));
-            header = Header::Plain;
+            match segment::seal_left_over(&path) {
+                Ok(()) => {
+                    drop(files::protect(&path));
+                    header = Header::Plain;
+                }
+                // Another process is looking into it right now: it stays as it is, and is sealed at the next start.
+                Err(error) if fault(&error) != Fault::Damaged => segment::sync_left_over(&path)?,
+                Err(error) => return Err(error),
+            }
         } else {
             // Rows found in the WAL may never have been synced; after this they are.
             segment::sync_left_over(&path)?;
@@ -286,7 +292,8 @@ fn look(dir: &Path, no: u64, seal: bool) -> rusqlite::Result<(SegmentInfo, Epoch
     }
     let conn = sqlite::open_reader(&path, header == Header::Plain)?;
     let (epoch, seq_first, seq_last) = segment::extent(&conn)?;
-    let info = SegmentInfo { no, seq_first, seq_last, sealed: header == Header::Plain, bytes: files::bytes_of(&path) };
+    let info =
+        SegmentInfo { no, seq_first, seq_last, sealed: seal || header == Header::Plain, bytes: files::bytes_of(&path) };
     Ok((info, epoch))
 }
 

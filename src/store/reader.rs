@@ -12,7 +12,9 @@ use tokio::sync::mpsc;
 
 use crate::model::alarm::{AlarmEvent, AlarmRecord};
 use crate::model::journal::{Cursor, Epoch, Gap, GapReason, Stream};
-use crate::model::stored::{AlarmFilter, Heads, History, JournalRow, ReadError, StoreStatus, TelemetryBatch};
+use crate::model::stored::{
+    AlarmFilter, Heads, History, JournalRow, PastGaps, PastReading, ReadError, StoreStatus, TelemetryBatch,
+};
 use crate::model::time::{Anchor, BootMs};
 use crate::store::columns::Rows;
 use crate::store::files::{self, Header};
@@ -21,7 +23,7 @@ use crate::store::segment::{self, Found, RawRow};
 use crate::store::shared::{SegmentInfo, Shared};
 use crate::store::sqlite::{self, Fault, fault, int, uint};
 use crate::store::state::{alarm_from, journal_crc, journal_id, reason_from, stream_code};
-use crate::store::trend;
+use crate::store::{past, trend};
 
 /// Most rows one call hands out.
 const ROWS_MAX: usize = 1_000;
@@ -336,6 +338,18 @@ impl StoreReader {
     /// Trend of a point (`device.point`) between two wall times (UTC milliseconds, end excluded) in at most `steps_max` steps.
     pub fn history(&self, key: &str, from_ms: i64, to_ms: i64, steps_max: usize) -> Result<History, ReadError> {
         trend::history(self, key, from_ms, to_ms, steps_max)
+    }
+
+    /// Readings of points (`device.point`) between two wall times (UTC milliseconds, end excluded), as they were stored:
+    /// `each` gets them in portions, every portion in the order of time, `point` being the position in `keys`. A portion is
+    /// earlier than the one before only where the wall clock was set back.
+    pub fn past(
+        &self,
+        keys: &[&str],
+        range: (i64, i64),
+        each: &mut dyn FnMut(&[PastReading]),
+    ) -> Result<PastGaps, ReadError> {
+        past::past(self, keys, range, each)
     }
 
     fn bad_rows(&self, stream: Stream, from: u64, to: u64) {

@@ -415,12 +415,17 @@ pub(crate) fn read_kept(conn: &Connection) -> rusqlite::Result<Kept> {
         telemetry_lease: get_uint(conn, "telemetry_lease")?.unwrap_or(0),
         good_wall_ms: get(conn, "good_wall_ms")?.and_then(|v| v.parse().ok()),
         cursors: cursors(conn)?,
-        anchors: rows(conn, "SELECT boot, boot_ms, wall_ms, trust FROM anchors", |r| {
-            let anchor = Anchor { boot: BootMs(r.get(1)?), wall: WallMs(r.get(2)?), trust: trust_from_sql(r.get(3)?) };
-            Ok((uint(r, 0)?, anchor))
-        })?,
+        anchors: anchors(conn)?,
         unsupported: unsupported(conn)?,
         open_alarms: open_alarms(conn)?,
+    })
+}
+
+/// Pairings of the clocks, by boot.
+pub(crate) fn anchors(conn: &Connection) -> rusqlite::Result<Vec<(u64, Anchor)>> {
+    rows(conn, "SELECT boot, boot_ms, wall_ms, trust FROM anchors", |r| {
+        let anchor = Anchor { boot: BootMs(r.get(1)?), wall: WallMs(r.get(2)?), trust: trust_from_sql(r.get(3)?) };
+        Ok((uint(r, 0)?, anchor))
     })
 }
 
