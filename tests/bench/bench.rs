@@ -2,8 +2,9 @@
 //!
 //! Nothing here judges by time alone: every figure stands beside what a bare loop, or plain inserts, cost on the same
 //! machine in the same minute. Roles to be called: `whole` (the comparison), `latency` (from the wire to the event stream),
-//! `idle` (memory), `rules` (a reading through the rules). Roles that those start: `farm` (devices), `loop` (a bare
-//! tokio-modbus client that drops what it reads), `gateway` (gatehouse with a scan period that no site file may have).
+//! `idle` (memory), `rules` (a reading through the rules), `predict` (what learning costs). Roles that those start: `farm`
+//! (devices), `loop` (a bare tokio-modbus client that drops what it reads), `gateway` (gatehouse with a scan period that no
+//! site file may have).
 
 // Writing to a String cannot fail.
 #![allow(clippy::let_underscore_must_use)]
@@ -11,6 +12,7 @@
 mod bare;
 mod farm;
 mod latency;
+mod predict;
 mod proc;
 mod rules;
 mod scene;
@@ -30,8 +32,9 @@ fn main() -> ExitCode {
         "idle" => runtime.block_on(whole::idle(&rest)),
         "latency" => runtime.block_on(latency::run(&rest)),
         "rules" => rules::run(),
+        "predict" => predict::run(),
         "gateway" => scene::gateway(&rest),
-        other => Err(format!("`{other}` is not a role; use whole, latency, idle or rules")),
+        other => Err(format!("`{other}` is not a role; use whole, latency, idle, rules or predict")),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -89,9 +89,9 @@ fn values_inside_a_deadband_are_said_again() {
     // Stored at 0 and 60 s only: the box would have repeated it in between.
     let readings = [at(0, 1.0), at(60, 1.0)];
     let absence = || def(Test::Absence { point: PointIx(0), after_ms: 30 * S }, 0);
-    let (coverage, tally) = run(absence(), watched(true), (0, 90), &readings);
-    assert_eq!((tally.fired, coverage.held), (0, 5 + 2));
-    let (_, tally) = run(absence(), watched(false), (0, 90), &readings);
+    let (coverage, tally) = run(absence(), watched(true), (0, 100), &readings);
+    assert_eq!((tally.fired, coverage.held), (0, 5 + 3));
+    let (_, tally) = run(absence(), watched(false), (0, 100), &readings);
     assert_eq!(tally.fired, 2, "without a deadband, silence is silence");
 }
 
