@@ -8,8 +8,9 @@
 //! only; a value that is not finite and a stamp that does not rise change nothing; a copy written down at any moment
 //! goes on with the same verdicts.
 //!
-//! Limits: 1.5 kB and no allocation after the first two days; memory lengths are counted in readings (500 for what is
-//! usual, 1,400 for peaks), so a point that is read every second forgets within the hour, and is better fed with means.
+//! Limits: 1.5 kB (0.6 kB more for the trend of a point with a limit) and no allocation after the first two days; memory
+//! lengths are counted in readings (500 for what is usual, 1,400 for peaks), so a point that is read every second forgets
+//! within the hour, and is better fed with means.
 
 mod flat;
 mod gate;

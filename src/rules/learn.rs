@@ -32,7 +32,7 @@ const PEERS_EVERY_MS: i64 = 60_000;
 /// Liveliness from which a point counts as changed; see [`Change::step`].
 const CHANGED: f64 = 5.0;
 /// Form of a written state; another number is not read, the model learns anew.
-const FORM: u8 = 1;
+const FORM: u8 = 2;
 
 /// A detector and what it has seen.
 #[derive(Debug)]

@@ -50,11 +50,15 @@ pub(super) struct Bank {
     n: f64,
     y: f64,
     yy: f64,
-    /// Of `e = exp((t - now) / T)`: sum of e, of e squared, of e times y.
+    /// Of `e = exp((t - now) / T)`: sum of e, of e times y.
     /// Single precision: they forget faster than rounding adds up.
     e: [f32; RATES],
-    ee: [f32; RATES],
     ey: [f32; RATES],
+    /// Sum of e squared, of the two shortest growth times. The square of one growth time's e is the e of half that time,
+    /// which stands two rungs lower.
+    ee: [f32; 2],
+    /// Growth time whose fit explains most.
+    best: u8,
     /// Weight, t, y, t², t·y of the line, `t` counted backward from now.
     line: [f64; 5],
     age: f64,
@@ -97,8 +101,9 @@ impl Bank {
             let (by, short) = ((keep * d) as f32, y as f32);
             self.e[k] = self.e[k] * by + 1.0;
             #[allow(clippy::cast_possible_truncation)]
-            let twice = (keep * d * d) as f32;
-            self.ee[k] = self.ee[k] * twice + 1.0;
+            if let Some(ee) = self.ee.get_mut(k) {
+                *ee = *ee * (keep * d * d) as f32 + 1.0;
+            }
             self.ey[k] = self.ey[k] * by + short;
             decay[k % 2] = d.sqrt();
         }
@@ -115,7 +120,8 @@ impl Bank {
     }
 
     fn fit(&self, k: usize) -> Fit {
-        let (e, ee, ey) = (f64::from(self.e[k]), f64::from(self.ee[k]), f64::from(self.ey[k]));
+        let ee = if k < self.ee.len() { self.ee[k] } else { self.e[k - self.ee.len()] };
+        let (e, ee, ey) = (f64::from(self.e[k]), f64::from(ee), f64::from(self.ey[k]));
         let spread = (ee - e * e / self.n).max(1e-6);
         let rise = (ey - e * self.y / self.n) / spread;
         let base = (self.y - rise * e) / self.n;
@@ -136,14 +142,15 @@ impl Bank {
 
     fn foresee(&mut self) {
         let mut best = Fit { rest: f64::INFINITY, ..Fit::default() };
-        let mut growth = 1.0;
         for k in 0..RATES {
             let fit = self.fit(k);
             if fit.rest < best.rest {
-                (best, growth) = (fit, growth_time(k));
+                best = fit;
+                self.best = u8::try_from(k).unwrap_or(0);
             }
         }
         let line = self.straight().map_or(self.expected[1], |(level, slope, _)| level + slope);
+        let growth = growth_time(usize::from(self.best));
         self.expected = [best.base + best.rise * (1.0 / growth).exp(), line];
     }
 
@@ -155,8 +162,8 @@ impl Bank {
         if self.errors[1] < LINE_BETTER * self.errors[0] {
             return self.line_forecast(limit, sign);
         }
-        let fits: [Fit; RATES] = std::array::from_fn(|k| self.fit(k));
-        let best = fits.iter().min_by(|a, b| a.rest.total_cmp(&b.rest))?;
+        // A number that does not come from here cannot be trusted to be a rung.
+        let best = self.fit(usize::from(self.best).min(RATES - 1));
         // Rounding leaves a noiseless series a rest near zero; a millionth of the variance keeps ratios finite.
         let floor = 1e-12 * (self.yy - self.y * self.y / self.n).max(f64::MIN_POSITIVE);
         let noise = best.rest.max(floor) / (self.n - 3.0);
@@ -164,6 +171,7 @@ impl Bank {
         if significance < SIGNIFICANT {
             return None;
         }
+        let fits: [Fit; RATES] = std::array::from_fn(|k| self.fit(k));
         let (mut nodes, mut count, mut total) = ([(0.0, 0.0); 3 * RATES], 0, 0.0);
         for (k, fit) in fits.iter().enumerate() {
             let growth = growth_time(k);

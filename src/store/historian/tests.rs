@@ -7,7 +7,7 @@ use crate::clock::{Clock, ManualClock};
 use crate::model::id::PointIx;
 use crate::model::quality::Quality;
 use crate::model::reading::{Reading, Value};
-use crate::model::stored::{History, HistoryBucket};
+use crate::model::stored::{History, HistoryBucket, PastGaps, PastReading};
 use crate::model::time::{BootMs, WallMs};
 use crate::store::{Store, StoreConfig, open};
 
@@ -94,6 +94,43 @@ async fn folding_changes_nothing_that_can_be_seen() {
         assert!(close(a, &b));
     }
     store.handle.close().await;
+}
+
+/// Every stored reading of three points, in the order in which a replay gets them.
+fn past(reader: &StoreReader) -> Vec<PastReading> {
+    let mut all = Vec::new();
+    let keys = ["meter_0.p0", "nobody.nothing", "meter_1.p4", "meter_2.p9"];
+    let gaps =
+        reader.past(&keys, (WALL + HOUR_MS / 2, WALL + 3 * HOUR_MS), &mut |portion| all.extend_from_slice(portion));
+    assert_eq!(gaps, Ok(PastGaps::default()));
+    assert!(all.is_sorted_by_key(|r| r.wall_ms), "in the order of time");
+    all
+}
+
+#[tokio::test]
+async fn a_replay_sees_every_reading_before_and_after_folding_also_as_a_visitor() {
+    let dir = tempfile::tempdir().unwrap();
+    let begin = WALL + 20 * 60_000;
+    let clock = Arc::new(ManualClock::new(Anchor { boot: BootMs(5_000), wall: WallMs(begin), trust: Trust::Synced }));
+    let store = start(dir.path(), &clock);
+    fill(&store, &clock, 200).await;
+    let before = past(&store.reader);
+    // Two and a half hours, twelve a minute, three points; jitter moves one of them over the edge at most.
+    assert!(before.len().abs_diff(150 * 12 * 3) <= 1, "{}", before.len());
+    assert_eq!(
+        before.iter().filter(|r| r.value.is_none()).count(),
+        before.iter().filter(|r| r.quality.is_bad()).count()
+    );
+    let visitor = || crate::store::visit(dir.path(), Arc::clone(&clock) as Arc<dyn Clock>).unwrap();
+    assert_eq!(past(&visitor()), before);
+    let (_stop, stopped) = sync_channel(1);
+    for hours in [1, 3] {
+        assert!(Build::new(&store.reader, WALL + hours * HOUR_MS, &stopped).run().is_ok());
+        assert_eq!(past(&store.reader), before, "folded to {hours} h");
+        assert_eq!(past(&visitor()), before, "folded to {hours} h, visited");
+    }
+    store.handle.close().await;
+    assert_eq!(past(&visitor()), before, "nobody runs");
 }
 
 #[test]
