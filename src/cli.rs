@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 failed (what, where and what to do stands on stderr), 64 wrong usage, 70 the running gateway lost a
 //! vital part and wants to be started anew, 78 a bad configuration (the service manager is told not to restart on it).
 
+mod backtest;
 mod check;
 mod demo;
 pub mod judge;
@@ -73,6 +74,8 @@ enum Command {
     Schema(schema::SchemaArgs),
     /// List, show and test device profiles.
     Profile(profile::ProfileArgs),
+    /// Run recorded readings through the detectors that learn, as they run live.
+    Backtest(backtest::BacktestArgs),
     /// Read registers of one device once and show every decoding of them.
     Read(read::ReadArgs),
     /// Simulate a site's devices over real Modbus TCP, RTU (pseudo-terminal) and MQTT.
@@ -108,6 +111,7 @@ pub fn main() -> ExitCode {
         Command::Schema(args) => schema::main(&args),
 
         Command::Profile(args) => profile::main(&args),
+        Command::Backtest(args) => backtest::main(&args),
         Command::Read(args) => read::main(&args),
         Command::Sim(args) => sim::main(&args),
         Command::MockCloud(args) => mock_cloud::main(&args),

@@ -391,6 +391,8 @@ pub enum Condition {
     Anomaly {
         /// The point.
         point: String,
+        /// Means over so long are looked at.
+        every: Duration,
         /// Commissioning.
         learn: Duration,
     },

@@ -30,8 +30,8 @@ const LAYERS: &[(&str, &str)] = &[
     ("sim", "model clock profile southbound conditioning supervise config"),
     (
         "cli",
-        "model clock text profile southbound conditioning rules alarms store northbound api supervise config gateway \
-         sim",
+        "model clock text profile predict southbound conditioning rules alarms store northbound api supervise config \
+         gateway sim",
     ),
 ];
 
