@@ -32,6 +32,7 @@
 //! | [`conditioning`] | scale, range, sentinel, deadband, counters, staleness | tasks; time is an argument |
 //! | [`rules`] | limit, state, rate, count, absence, expression; delays | clock, task, database |
 //! | [`alarms`] | the ISA-18.2 states, gatehouse's own alarms, flood figures | channels, SQL |
+//! | [`cases`] | cases of falling objects and their neighbours: merging, workflow, evidence, export | SQL, cameras' protocols |
 //! | [`store`] | outbox, history, journal, retention, damage; one writer thread | what a reading means |
 //! | [`northbound`] | upstreams: cursor, lanes, retry, payloads | SQL |
 //! | [`api`] | routes, event stream, metrics, page | SQL, registers |
@@ -82,6 +83,8 @@ pub mod conditioning;
 pub mod rules;
 
 pub mod alarms;
+
+pub mod cases;
 
 pub mod store;
 

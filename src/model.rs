@@ -5,8 +5,11 @@
 //! Every other module meets its siblings only through these types.
 
 pub mod alarm;
+pub mod case;
+pub mod casebook;
 pub mod condition;
 pub mod desk;
+pub mod facade;
 pub mod id;
 pub mod journal;
 pub mod link;

@@ -16,6 +16,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("conditioning", "model profile"),
     ("rules", "model profile"),
     ("alarms", "model profile"),
+    ("cases", "model clock"),
     ("store", "model clock"),
     ("northbound", "model clock"),
     ("api", "model clock"),
@@ -24,7 +25,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("config", "model text profile southbound conditioning rules alarms store northbound api"),
     (
         "gateway",
-        "model clock profile southbound conditioning rules alarms store northbound api pipeline supervise config",
+        "model clock profile southbound conditioning rules alarms cases store northbound api pipeline supervise config",
     ),
     ("sim", "model clock profile southbound conditioning supervise config"),
     (
