@@ -21,9 +21,14 @@
 
 pub mod clocks;
 pub mod desk;
+pub mod evidence;
 pub mod figures;
 pub mod lanes;
 pub mod machine;
 pub mod merge;
+pub mod ports;
+pub mod runner;
+pub mod seal;
+pub mod ustar;
 pub mod words;
 pub mod zones;
