@@ -5,9 +5,11 @@
 //! Every other module meets its siblings only through these types.
 
 pub mod alarm;
+pub mod camera;
 pub mod condition;
 pub mod desk;
 pub mod id;
+pub mod intake;
 pub mod journal;
 pub mod link;
 pub mod live;
