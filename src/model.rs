@@ -5,12 +5,14 @@
 //! Every other module meets its siblings only through these types.
 
 pub mod alarm;
+pub mod camera;
 pub mod case;
 pub mod casebook;
 pub mod condition;
 pub mod desk;
 pub mod facade;
 pub mod id;
+pub mod intake;
 pub mod journal;
 pub mod link;
 pub mod live;

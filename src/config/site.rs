@@ -11,7 +11,7 @@ use crate::config::credential::Credentials;
 use crate::config::device::{Devices, credentials};
 use crate::config::library::Library;
 use crate::config::notation::{net, split_key};
-use crate::config::{Config, DeviceConfig, RuleConfig, line};
+use crate::config::{Config, DeviceConfig, RuleConfig, line, vision};
 use crate::model::id::Id;
 use crate::model::reading::PointKind;
 use crate::model::text::{Lang, Text};
@@ -36,6 +36,7 @@ pub(crate) fn build(
     let zone = head.and_then(|h| time_zone(h, cx));
     let api = api(site, cx);
     let (lines, mut declared) = line::build(site, cx);
+    let dirs = library.dirs();
     let base = path.parent().unwrap_or(Path::new(""));
     let mut walk = Devices {
         base,
@@ -47,6 +48,7 @@ pub(crate) fn build(
     };
     walk.walk(site, cx);
     let (devices, ids) = (walk.done, walk.ids);
+    let seen = vision::build(site, dirs, &mut declared, cx);
     let rules = rules(site, &devices, &ids, cx);
     let upstreams = site.map("upstream").iter().filter_map(|entry| upstream(entry, cx)).collect();
     credentials(named(site).iter().map(|(name, span)| (name.as_str(), *span)), secrets, cx);
@@ -66,6 +68,9 @@ pub(crate) fn build(
         lines,
         devices,
         rules,
+        facades: seen.facades,
+        cameras: seen.cameras,
+        vision: seen.vision,
         upstreams,
     })
 }
@@ -197,6 +202,12 @@ fn named(site: &Record) -> Vec<(String, Span)> {
     }
     for (section, inner) in [("upstream", "http"), ("line", "mqtt")] {
         site.map(section).iter().filter_map(|e| e.item.value.record()?.record(inner)).for_each(&mut take);
+    }
+    for inner in ["push", "stream", "fetch"] {
+        site.map("camera").iter().filter_map(|e| e.item.value.record()?.record(inner)).for_each(&mut take);
+    }
+    if let Some(listen) = site.record("vision").filter(|l| l.flag("tls")) {
+        all.extend(["vision_cert", "vision_key"].map(|name| (name.to_owned(), listen.span_of("tls"))));
     }
     for entry in site.map("line") {
         let listen = entry.item.value.record().and_then(|r| r.record("mqtt_listen"));

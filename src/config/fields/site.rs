@@ -2,6 +2,7 @@
 
 use crate::config::fields::condition::{CONDITION_FIELDS, CONDITIONS};
 use crate::config::fields::profile::POINT;
+use crate::config::fields::vision::{CAMERA, FACADE, VISION};
 use crate::config::fields::{CREDENTIAL, PORT};
 use crate::config::notation::net::HOST;
 use crate::config::notation::{BIND, BROKER_URL, HTTP_URL, MODE, PROFILE, TOPIC};
@@ -27,6 +28,9 @@ pub static SITE_FILE: Table = Table {
             bi("look-alike devices from a sheet", "由表格批量导入同类设备"),
         ),
         optional("rule", Kind::Tables(&RULE), bi("rules of the site", "站点规则")),
+        optional("vision", Kind::Table(&VISION), bi("where cameras post their events", "接收摄像机事件")),
+        optional("facade", Kind::Tables(&FACADE), bi("faces of buildings", "楼体立面")),
+        optional("camera", Kind::Tables(&CAMERA), bi("cameras that report events", "上报事件的摄像机")),
         optional("upstream", Kind::Tables(&UPSTREAM), bi("where everything is sent", "上云目标")),
         optional("notify", Kind::Any, bi("channels to people (not active yet)", "通知渠道（尚未启用）")),
         optional("escalate", Kind::Any, bi("who is told when nobody answers (not active yet)", "逐级上报（尚未启用）")),
