@@ -28,6 +28,7 @@
 //! | [`clock`] | boot clock, wall clock and the trust in it | |
 //! | [`text`] | TOML with places: reader, fields, complaints | what the fields mean |
 //! | [`profile`] | device profiles: decoding, golden vectors | tasks, sockets |
+//! | [`falling`] | camera calibration, tracks of falling objects, verdicts; pure | cases, files, clocks |
 //! | [`southbound`] | lines: schedule, matching of answers, sessions, MQTT client and listener | store, cloud |
 //! | [`conditioning`] | scale, range, sentinel, deadband, counters, staleness | tasks; time is an argument |
 //! | [`rules`] | limit, state, rate, count, absence, expression; delays | clock, task, database |
@@ -75,6 +76,8 @@ pub mod clock;
 pub mod text;
 
 pub mod profile;
+
+pub mod falling;
 
 pub mod southbound;
 

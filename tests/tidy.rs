@@ -12,6 +12,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("clock", "model"),
     ("text", "model"),
     ("profile", "model text"),
+    ("falling", ""),
     ("southbound", "model clock profile"),
     ("conditioning", "model profile"),
     ("rules", "model profile"),
@@ -30,8 +31,8 @@ const LAYERS: &[(&str, &str)] = &[
     ("sim", "model clock profile southbound conditioning supervise config"),
     (
         "cli",
-        "model clock text profile southbound conditioning rules alarms store northbound api supervise config gateway \
-         sim",
+        "model clock text profile falling southbound conditioning rules alarms store northbound api supervise config \
+         gateway sim",
     ),
 ];
 
