@@ -19,12 +19,14 @@
 //! Pure: [`desk`], [`machine`], [`merge`], [`clocks`], [`words`], [`figures`], [`zones`], [`mask`], [`ustar`]. I/O: [`evidence`], [`seal`],
 //! [`runner`].
 
+pub mod bundle;
 pub mod clocks;
 pub mod desk;
 pub mod evidence;
 pub mod figures;
 pub mod lanes;
 pub mod machine;
+pub mod mask;
 pub mod merge;
 pub mod ports;
 pub mod runner;

@@ -83,6 +83,7 @@ use std::time::Duration;
 use crate::clock::Clock;
 use crate::model::stored::OpenReport;
 
+pub use casebook::{CaseReader, KeptCases};
 pub use handle::StoreHandle;
 pub use reader::StoreReader;
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::model::case::{Act, ActError, Acted, Case, CaseNo, CaseWrite, Judgement};
 use crate::model::desk::Reply;
-use crate::model::reading::Receipt;
+use crate::model::journal::Note;
 use crate::model::sight::Sighting;
 
 /// Physics: what a track says. Must return within a millisecond.
@@ -64,17 +64,11 @@ pub trait Keeper: Send + Sync + fmt::Debug {
     /// Completes after the synced commit.
     fn keep(&self, write: CaseWrite) -> Keeping;
 
+    /// Enters a note in the journal; nobody waits for it longer than the write beside it.
+    fn note(&self, note: Note) -> Keeping;
+
     /// A case as it lies on disk. Blocks: called on the blocking pool only.
     fn case(&self, no: CaseNo) -> Option<Case>;
-}
-
-/// A sighting on its way in.
-#[derive(Debug)]
-pub struct Sent {
-    /// What the camera reported.
-    pub sighting: Sighting,
-    /// Told when the event is on disk.
-    pub receipt: Option<Receipt>,
 }
 
 /// What a person asks.

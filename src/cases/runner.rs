@@ -22,17 +22,20 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cases::desk::{Desk, Effects, Restored, Settings};
 use crate::cases::evidence::{Evicted, Evidence, FileKind, Origin};
-use crate::cases::ports::{Hands, Request, Sent};
+use crate::cases::ports::{Hands, Request};
 use crate::cases::seal::sha256;
 use crate::clock::Clock;
 use crate::model::alarm::AlarmChange;
 use crate::model::case::{ActError, Acted, CaseNo, CaseWrite, Judgement, StepKind};
 use crate::model::desk::{DeskCommand, Reply, Report};
 use crate::model::facade::Watched;
+use crate::model::intake::{CameraLink, Intake, Refused};
+use crate::model::journal::{Note, Stream};
+use crate::model::link::LinkState;
 use crate::model::live::LiveEvent;
 use crate::model::reading::Receipt;
 use crate::model::sight::{Footage, Sighting};
-use crate::model::time::{Anchor, Trust};
+use crate::model::time::{Anchor, BootMs, Trust};
 
 /// Sightings that may wait for the disk before no more are taken.
 const PENDING_MAX: usize = 256;
@@ -42,6 +45,11 @@ const FETCHES_MAX: usize = 256;
 const AT_ONCE: usize = 4;
 /// Tries for one picture: a recorder needs a moment until it has written it.
 const TRIES: u32 = 3;
+/// Refused payloads noted within a window; the rest is counted.
+const REFUSALS_MAX: u32 = 30;
+const REFUSALS_WITHIN_MS: i64 = 60_000;
+/// Notes that may wait.
+const NOTES_MAX: usize = 128;
 const TRY_PAUSE: Duration = Duration::from_secs(3);
 /// Deadline of one try.
 const PICTURE_WITHIN: Duration = Duration::from_secs(15);
@@ -54,6 +62,9 @@ const RETRY: Duration = Duration::from_secs(1);
 const BEAT: Duration = Duration::from_secs(5);
 /// How often old evidence is looked for.
 const SWEEP: Duration = Duration::from_hours(1);
+
+/// A queue that outlives the task: built anew after a panic, it goes on with the next item.
+pub type Inbox<T> = Arc<tokio::sync::Mutex<mpsc::Receiver<T>>>;
 
 /// What the task is built from.
 #[derive(Debug)]
@@ -77,9 +88,9 @@ pub struct Parts {
     /// What happens to alarms.
     pub events: broadcast::Receiver<LiveEvent>,
     /// From the cameras.
-    pub sightings: mpsc::Receiver<Sent>,
+    pub sightings: Inbox<Intake>,
     /// From people.
-    pub requests: mpsc::Receiver<Request>,
+    pub requests: Inbox<Request>,
     /// Told when to finish.
     pub stop: CancellationToken,
 }
@@ -105,6 +116,7 @@ struct Pending {
     write: CaseWrite,
     papers: Vec<Paper>,
     waiters: Vec<Waiter>,
+    notes: Vec<Note>,
 }
 
 struct Landed {
@@ -127,14 +139,14 @@ struct Fetch {
 
 #[derive(Debug)]
 enum Job {
-    Fetched(CaseNo, Result<String, String>, u64),
+    Fetched(CaseNo, Result<String, String>),
     Swept(Evicted),
     /// It panicked; the runtime has logged it.
     Lost,
 }
 
 enum Turn {
-    Sent(Sent),
+    Sent(Intake),
     SightingsEnded,
     Asked(Request),
     RequestsEnded,
@@ -155,8 +167,8 @@ pub struct Runner {
     clock: Arc<dyn Clock>,
     alarms: mpsc::Sender<DeskCommand>,
     events: broadcast::Receiver<LiveEvent>,
-    sightings: mpsc::Receiver<Sent>,
-    requests: mpsc::Receiver<Request>,
+    sightings: Inbox<Intake>,
+    requests: Inbox<Request>,
     stop: CancellationToken,
     reports: VecDeque<Report>,
     pending: Pending,
@@ -166,6 +178,8 @@ pub struct Runner {
     fetching: usize,
     jobs: JoinSet<Job>,
     sweep_at: Instant,
+    /// Begin of the present window, and refusals in it.
+    refusals: (Option<BootMs>, u32),
     sightings_open: bool,
     requests_open: bool,
     stopping: bool,
@@ -204,6 +218,7 @@ impl Runner {
             fetching: 0,
             jobs: JoinSet::new(),
             sweep_at: Instant::now(),
+            refusals: (None, 0),
             sightings_open: true,
             requests_open: true,
             stopping: false,
@@ -231,8 +246,8 @@ impl Runner {
                 Turn::Reported
             }
             landed = flown(&mut self.flight) => Turn::Landed(landed),
-            request = self.requests.recv(), if self.requests_open => request.map_or(Turn::RequestsEnded, Turn::Asked),
-            sent = self.sightings.recv(), if takes => sent.map_or(Turn::SightingsEnded, Turn::Sent),
+            request = take(&self.requests), if self.requests_open => request.map_or(Turn::RequestsEnded, Turn::Asked),
+            sent = take(&self.sightings), if takes => sent.map_or(Turn::SightingsEnded, Turn::Sent),
             Ok(event) = self.events.recv() => Turn::Alarm(event),
             Some(job) = self.jobs.join_next() => Turn::Job(job.unwrap_or(Job::Lost)),
             () = tokio::time::sleep_until(wake) => Turn::Time,
@@ -255,7 +270,9 @@ impl Runner {
     fn apply(&mut self, turn: Turn) {
         let now = self.clock.anchor();
         match turn {
-            Turn::Sent(sent) => self.sent(sent, &now),
+            Turn::Sent(Intake::Sighting { sighting, receipt, .. }) => self.sent(&sighting, receipt, &now),
+            Turn::Sent(Intake::Refused(refused)) => self.refused(&refused, &now),
+            Turn::Sent(Intake::Link(link)) => self.link(&link),
             Turn::SightingsEnded => self.sightings_open = false,
             Turn::Asked(request) => self.asked(request, &now),
             Turn::RequestsEnded => self.requests_open = false,
@@ -277,10 +294,10 @@ impl Runner {
         self.reports.extend(effects.reports);
     }
 
-    fn sent(&mut self, Sent { sighting, receipt }: Sent, now: &Anchor) {
-        let judged = self.hands.judge.judge(&sighting);
+    fn sent(&mut self, sighting: &Sighting, receipt: Receipt, now: &Anchor) {
+        let judged = self.hands.judge.judge(sighting);
         let sum = sha256(&sighting.raw);
-        let taken = self.desk.sight(&sighting, &judged, sum, now);
+        let taken = self.desk.sight(sighting, &judged, sum, now);
         if taken.is_known {
             // On disk or on its way there: the answer waits for the next commit either way.
             self.answer_known(receipt);
@@ -304,9 +321,9 @@ impl Runner {
                 rule: judged.rule.clone(),
                 gatehouse: env!("CARGO_PKG_VERSION").to_owned(),
             };
-            self.papers(taken.case, &sighting, &judged, &origin);
+            self.papers(taken.case, sighting, &judged, &origin);
         }
-        self.pending.waiters.extend(receipt.map(Waiter::Camera));
+        self.pending.waiters.push(Waiter::Camera(receipt));
     }
 
     fn papers(&mut self, case: CaseNo, seen: &Sighting, judged: &Judgement, origin: &dyn Fn(FileKind, &str) -> Origin) {
@@ -341,12 +358,44 @@ impl Runner {
         }
     }
 
-    fn answer_known(&mut self, receipt: Option<Receipt>) {
-        let Some(receipt) = receipt else { return };
+    fn answer_known(&mut self, receipt: Receipt) {
         if self.flight.is_none() && self.pending.is_empty() {
             receipt.committed();
         } else {
             self.pending.waiters.push(Waiter::Camera(receipt));
+        }
+    }
+
+    /// What the intake did not take is noted for people; in a flood only counted.
+    fn refused(&mut self, refused: &Refused, now: &Anchor) {
+        if self.refusals.0.is_none_or(|at| now.boot.since(at) >= REFUSALS_WITHIN_MS) {
+            self.refusals = (Some(now.boot), 0);
+        }
+        self.refusals.1 += 1;
+        if self.refusals.1 > REFUSALS_MAX {
+            return;
+        }
+        let head = String::from_utf8_lossy(&refused.head);
+        let head: String = head.chars().filter(|c| !c.is_control()).take(200).collect();
+        let facts = serde_json::json!({
+            "why": refused.why.word(), "detail": refused.detail, "from": refused.from, "head": head,
+        });
+        self.note("event_refused", &refused.camera, facts);
+    }
+
+    fn link(&mut self, link: &CameraLink) {
+        let kind = match link.state {
+            LinkState::Up => "camera_up",
+            LinkState::Down | LinkState::Quarantined => "camera_down",
+            LinkState::Initial => return,
+        };
+        self.note(kind, &link.camera, serde_json::json!({ "reason": link.reason }));
+    }
+
+    fn note(&mut self, kind: &str, subject: &str, facts: serde_json::Value) {
+        if self.pending.notes.len() < NOTES_MAX {
+            let note = Note { stream: Stream::Event, kind: kind.to_owned(), subject: subject.to_owned(), facts };
+            self.pending.notes.push(note);
         }
     }
 
@@ -400,6 +449,7 @@ impl Runner {
                 pending.write.absorb(std::mem::take(&mut self.pending.write));
                 pending.papers.append(&mut self.pending.papers);
                 pending.waiters.append(&mut self.pending.waiters);
+                pending.notes.append(&mut self.pending.notes);
                 self.pending = pending;
             }
         }
@@ -417,18 +467,14 @@ impl Runner {
                 (Arc::clone(&self.hands.footage), self.evidence.clone(), self.clock.clone());
             self.jobs.spawn(async move {
                 let case = fetch.case;
-                let (kept, bytes) = match obtain(fetch, footage, evidence, clock).await {
-                    Ok((file, bytes)) => (Ok(file), bytes),
-                    Err(why) => (Err(why), 0),
-                };
-                Job::Fetched(case, kept, bytes)
+                Job::Fetched(case, obtain(fetch, footage, evidence, clock).await)
             });
         }
     }
 
     fn job(&mut self, job: Job, now: &Anchor) {
         match job {
-            Job::Fetched(case, kept, _) => {
+            Job::Fetched(case, kept) => {
                 self.fetching = self.fetching.saturating_sub(1);
                 let (kind, note) = match &kept {
                     Ok(file) => (StepKind::Evidence, file),
@@ -470,7 +516,7 @@ impl Runner {
 
 impl Pending {
     fn is_empty(&self) -> bool {
-        self.write.is_empty() && self.papers.is_empty() && self.waiters.is_empty()
+        self.write.is_empty() && self.papers.is_empty() && self.waiters.is_empty() && self.notes.is_empty()
     }
 }
 
@@ -481,6 +527,11 @@ impl Waiter {
             Self::Person(reply, acted) => reply.send(Ok(acted)),
         }
     }
+}
+
+/// The next item of an inbox; dropping the future loses none.
+async fn take<T>(inbox: &Inbox<T>) -> Option<T> {
+    inbox.lock().await.recv().await
 }
 
 /// Waits for the flight; for ever when there is none. Dropping the future loses nothing.
@@ -502,17 +553,29 @@ async fn fly(mut pending: Pending, evidence: Evidence, keeper: Arc<dyn crate::ca
         lost.collect::<Vec<_>>()
     };
     let lost = tokio::task::spawn_blocking(work).await.unwrap_or_default();
-    let done = keeper.keep(pending.write.clone()).await;
+    let done = match keeper.keep(pending.write.clone()).await {
+        Ok(()) => notes(&mut pending.notes, keeper.as_ref()).await,
+        failed => failed,
+    };
     Landed { pending, done, lost }
 }
 
-/// Fetches one and keeps it; the file's name and size.
+/// Enters notes; what fails stays for the next time.
+async fn notes(notes: &mut Vec<Note>, keeper: &dyn crate::cases::ports::Keeper) -> Result<(), String> {
+    while let Some(note) = notes.first().cloned() {
+        keeper.note(note).await?;
+        notes.remove(0);
+    }
+    Ok(())
+}
+
+/// Fetches one and keeps it; the file's name.
 async fn obtain(
     fetch: Fetch,
     footage: Arc<dyn crate::cases::ports::Footage>,
     evidence: Evidence,
     clock: Arc<dyn Clock>,
-) -> Result<(String, u64), String> {
+) -> Result<String, String> {
     if fetch.clip {
         tokio::time::sleep(CLIP_AFTER).await;
     }
@@ -530,7 +593,7 @@ async fn obtain(
                 let case = fetch.case;
                 let kept = tokio::task::spawn_blocking(move || evidence.keep(case, &found.bytes, origin)).await;
                 let entry = kept.map_err(|e| e.to_string())?.map_err(|e| e.to_string())?;
-                return Ok((entry.file, entry.bytes));
+                return Ok(entry.file);
             }
             Ok(Err(error)) => why = error,
             Err(_) => why = format!("no answer within {} s / {0} 秒内无应答", within.as_secs()),

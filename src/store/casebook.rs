@@ -1,5 +1,7 @@
 //! The store's two ends for cases: writing through the one writer thread, reading on a connection of its own.
 
+use std::path::{Path, PathBuf};
+
 use rusqlite::Connection;
 
 use crate::model::case::{Case, CaseFilter, CaseNo, CaseStory, CaseWrite, KeptSighting};
@@ -30,45 +32,54 @@ impl StoreHandle {
     }
 }
 
-impl StoreReader {
-    fn with_cases<T: Default>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, ReadError> {
-        let path = cases::path(&self.shared.dir);
+/// Reads `cases.db` of a data folder, also beside a running gateway. Every call opens a connection and blocks on the disk.
+#[derive(Debug, Clone)]
+pub struct CaseReader {
+    dir: PathBuf,
+}
+
+impl CaseReader {
+    /// Of this data folder.
+    #[must_use]
+    pub fn at(dir: &Path) -> Self {
+        Self { dir: dir.to_owned() }
+    }
+
+    fn read<T: Default>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, ReadError> {
+        let path = cases::path(&self.dir);
         if !path.exists() {
             return Ok(T::default());
         }
         let done = sqlite::open_reader(&path, false).and_then(|conn| read(&conn));
         done.map_err(|error| match fault(&error) {
-            Fault::Damaged => {
-                self.report(Urgent::BadCases(error.to_string()));
-                ReadError::Damaged("cases.db".to_owned())
-            }
+            Fault::Damaged => ReadError::Damaged(format!("cases.db: {error}")),
             Fault::Full | Fault::Disk => ReadError::Retry(error.to_string()),
         })
     }
 
     /// Cases, newest first.
     pub fn cases(&self, filter: &CaseFilter) -> Result<Vec<Case>, ReadError> {
-        self.with_cases(|conn| cases::list(conn, filter))
+        self.read(|conn| cases::list(conn, filter))
     }
 
     /// Cases that happened since, oldest first.
-    pub fn cases_since(&self, from_wall_ms: i64) -> Result<Vec<Case>, ReadError> {
-        self.with_cases(|conn| cases::since(conn, from_wall_ms))
+    pub fn since(&self, from_wall_ms: i64) -> Result<Vec<Case>, ReadError> {
+        self.read(|conn| cases::since(conn, from_wall_ms))
     }
 
     /// One case with its sightings and steps.
     pub fn case(&self, no: CaseNo) -> Result<Option<CaseStory>, ReadError> {
-        self.with_cases(|conn| cases::story(conn, no))
+        self.read(|conn| cases::story(conn, no))
     }
 
     /// The last sightings, newest first, at most 5,000.
     pub fn sightings(&self, limit: usize) -> Result<Vec<KeptSighting>, ReadError> {
-        self.with_cases(|conn| cases::tracks(conn, limit))
+        self.read(|conn| cases::tracks(conn, limit))
     }
 
     /// What a desk needs after a restart: open cases, those since `past_from_wall_ms`, the last `seen` events.
-    pub fn kept_cases(&self, past_from_wall_ms: i64, seen: usize) -> Result<KeptCases, ReadError> {
-        self.with_cases(|conn| {
+    pub fn kept(&self, past_from_wall_ms: i64, seen: usize) -> Result<KeptCases, ReadError> {
+        self.read(|conn| {
             Ok(KeptCases {
                 open: cases::open(conn)?,
                 past: cases::since(conn, past_from_wall_ms)?,
@@ -76,6 +87,28 @@ impl StoreReader {
                 last: cases::last(conn)?,
             })
         })
+    }
+}
+
+impl StoreReader {
+    /// The data folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.shared.dir
+    }
+
+    /// The reader of the cases.
+    #[must_use]
+    pub fn cases(&self) -> CaseReader {
+        CaseReader::at(&self.shared.dir)
+    }
+
+    /// Passes an answer of [`CaseReader`] on; damage is told to the writer, which puts the file aside.
+    pub fn judged<T>(&self, answer: Result<T, ReadError>) -> Result<T, ReadError> {
+        if let Err(ReadError::Damaged(why)) = &answer {
+            self.report(Urgent::BadCases(why.clone()));
+        }
+        answer
     }
 }
 
@@ -104,6 +137,15 @@ impl Writer {
             self.cases = Some(CaseFile::open(&self.shared.dir)?);
         }
         self.cases.as_mut().map_or(Err(rusqlite::Error::InvalidQuery), |file| file.write(write))
+    }
+
+    /// A reader could not read the file: it may just be in the making, so it is looked at again before it is given up.
+    pub(crate) fn doubt_cases(&mut self, why: &str) {
+        self.cases = None;
+        match CaseFile::open(&self.shared.dir) {
+            Err(error) if fault(&error) == Fault::Damaged => self.bad_cases(why),
+            opened => self.cases = opened.ok(),
+        }
     }
 
     /// Puts a damaged file aside; the next write makes a new one.

@@ -177,7 +177,7 @@ impl Writer {
             Urgent::BadDay { day, why } => self.bad_day(day, &why),
             Urgent::BadState(why) => self.bad_state(&why),
             Urgent::Cases(write, reply) => drop(reply.send(self.cases(&write))),
-            Urgent::BadCases(why) => self.bad_cases(&why),
+            Urgent::BadCases(why) => self.doubt_cases(&why),
             Urgent::Flush(reply) => {
                 self.drain(now);
                 let answer = self.commit(now);
