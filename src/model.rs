@@ -8,6 +8,7 @@ pub mod alarm;
 pub mod camera;
 pub mod case;
 pub mod casebook;
+pub mod casewords;
 pub mod condition;
 pub mod desk;
 pub mod facade;

@@ -11,6 +11,8 @@ use crate::model::time::WallMs;
 const LAST: usize = 16;
 /// A difference that moves by more than this is a clock that was set: what was known of it is forgotten.
 const STEP_MS: i64 = 60_000;
+/// A clock that is wrong by more than a century is no clock: its time is left out.
+const ABSURD_MS: u64 = 100 * 366 * 24 * 3_600_000;
 /// Cameras remembered; the configuration is far smaller.
 const CAMERAS_MAX: usize = 4_096;
 
@@ -27,6 +29,9 @@ impl Clocks {
         }
         let seen = self.0.entry(camera.to_owned()).or_default();
         let late = arrived.0.saturating_sub(told.0);
+        if late.unsigned_abs() > ABSURD_MS {
+            return (arrived.0, None);
+        }
         if seen.iter().min().is_some_and(|known| late.saturating_sub(*known).abs() > STEP_MS) {
             seen.clear();
         }
@@ -58,6 +63,6 @@ mod tests {
         check(Some(1_020_000), 1_029_000, 1_020_400);
         // The camera's clock jumped by an hour.
         check(Some(4_630_000), 1_031_000, 1_031_000);
-        check(Some(i64::MIN), i64::MAX, i64::MAX.saturating_sub(1));
+        check(Some(i64::MIN), i64::MAX, i64::MAX);
     }
 }

@@ -3,6 +3,10 @@
 //! What it decides comes back as [`Effects`]: what must reach the disk, and what the alarm desk must be told. Memory is
 //! bounded by [`OPEN_MAX`], [`SEEN_MAX`] and [`PAST_MAX`].
 
+mod parts;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -12,14 +16,16 @@ use crate::cases::merge::{self, Where};
 use crate::cases::{figures, machine, words};
 use crate::model::alarm::Level;
 use crate::model::case::{
-    Act, ActError, Acted, CAMERAS_MAX, Case, CaseNo, CaseWrite, Judgement, KeptSighting, ObjectClass, Stage, Step,
-    StepKind,
+    Act, ActError, Acted, CAMERAS_MAX, Case, CaseNo, Judgement, KeptSighting, ObjectClass, Stage, Step, StepKind,
 };
 use crate::model::casebook::BAND_FLOORS;
 use crate::model::desk::Report;
 use crate::model::facade::Watched;
 use crate::model::sight::{SightKind, Sighting};
 use crate::model::time::{Anchor, BootMs};
+
+pub use parts::{Effects, Restored, Settings, Taken};
+use parts::{Minute, Past};
 
 /// Open cases in memory. Past it, what is not dense joins the newest case of its kind, so that a flood of birds cannot
 /// fill the box.
@@ -28,107 +34,9 @@ pub const OPEN_MAX: usize = 2_000;
 pub const SEEN_MAX: usize = 20_000;
 /// Falling-object cases remembered for the suspicion of repetition.
 pub const PAST_MAX: usize = 5_000;
-/// Length of the windows of the budgets.
-const MINUTE_MS: i64 = 60_000;
 /// A rejected case closes by itself after a day (a default of ours).
 const REJECTED_CLOSES_MS: i64 = 24 * 3_600_000;
 const DAY_MS: i64 = 24 * 3_600_000;
-
-/// Figures that a site may want otherwise. All are defaults of ours.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settings {
-    /// Events of one thing lie within this.
-    pub merge_window_ms: i64,
-    /// So many cases on the same facade and floors ...
-    pub repeat_count: usize,
-    /// ... in so many days are a suspicion of repetition.
-    pub repeat_days: i64,
-    /// Events a minute that are kept whole; the rest is kept in short form.
-    pub whole_per_minute: usize,
-    /// Events of one case that are kept whole.
-    pub whole_per_case: u32,
-    /// New cases a minute and facade that are not dense; the rest joins the newest.
-    pub cases_per_minute: usize,
-    /// New cases a minute and facade that are dense.
-    pub dense_per_minute: usize,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            merge_window_ms: 10_000,
-            repeat_count: 3,
-            repeat_days: 30,
-            whole_per_minute: 60,
-            whole_per_case: 12,
-            cases_per_minute: 6,
-            dense_per_minute: 30,
-        }
-    }
-}
-
-/// What follows from an input.
-#[derive(Debug, Default, PartialEq)]
-pub struct Effects {
-    /// To the disk, together.
-    pub write: CaseWrite,
-    /// To the alarm desk, at once.
-    pub reports: Vec<Report>,
-}
-
-/// What became of a sighting.
-#[derive(Debug, PartialEq)]
-pub struct Taken {
-    /// Its case.
-    pub case: CaseNo,
-    /// The case is new.
-    pub is_new: bool,
-    /// It had come before: nothing changed.
-    pub is_known: bool,
-    /// Kept in short form: fetch no pictures.
-    pub brief: bool,
-    /// What follows.
-    pub effects: Effects,
-}
-
-/// What was kept of earlier runs.
-#[derive(Debug, Default)]
-pub struct Restored {
-    /// Cases not closed.
-    pub open: Vec<Case>,
-    /// Falling-object cases of the last days, for repetition: facade, floors, time.
-    pub past: Vec<Case>,
-    /// `(camera, event id, case)` of the last events.
-    pub seen: Vec<(String, String, CaseNo)>,
-    /// Highest number given so far.
-    pub last: u64,
-}
-
-/// Counts what happened within the last minute.
-#[derive(Debug, Default)]
-struct Minute(VecDeque<BootMs>);
-
-impl Minute {
-    /// Enters one if fewer than `most` have been; says whether it was.
-    fn take(&mut self, now: BootMs, most: usize) -> bool {
-        while self.0.front().is_some_and(|at| now.since(*at) >= MINUTE_MS) {
-            self.0.pop_front();
-        }
-        let room = self.0.len() < most;
-        if room {
-            self.0.push_back(now);
-        }
-        room
-    }
-}
-
-#[derive(Debug)]
-struct Past {
-    facade: String,
-    floors: Option<(i32, i32)>,
-    wall_ms: i64,
-    case: CaseNo,
-}
 
 /// See the module documentation.
 #[derive(Debug)]
@@ -186,7 +94,7 @@ impl Desk {
     #[must_use]
     pub fn review(&self) -> Vec<&Case> {
         let mut all: Vec<&Case> = self.cases.values().collect();
-        all.sort_by(|a, b| order(a, b));
+        all.sort_by(|a, b| a.review_order(b));
         all
     }
 
@@ -519,7 +427,7 @@ impl Desk {
                 out.reports.extend(effects.reports);
             }
         }
-        self.births.retain(|_, minute| minute.0.back().is_some_and(|at| now.boot.since(*at) < MINUTE_MS));
+        self.births.retain(|_, minute| !minute.is_over(now.boot));
         out
     }
 
@@ -547,14 +455,6 @@ impl Desk {
     pub fn next_wake(&self, now: BootMs) -> Option<BootMs> {
         self.lasting.values().map(|l| l.wake(now)).min()
     }
-}
-
-/// Order of the review.
-#[must_use]
-pub fn order(a: &Case, b: &Case) -> std::cmp::Ordering {
-    let group = |c: &Case| (c.confirmed || c.rejected.is_some(), c.level.unwrap_or(Level::Info));
-    let score = b.judgement.score.total_cmp(&a.judgement.score);
-    group(a).cmp(&group(b)).then(score).then(b.no.cmp(&a.no))
 }
 
 fn first_level(kind: SightKind, class: ObjectClass) -> Option<Level> {

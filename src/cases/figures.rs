@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::cases::words::kind_word;
 use crate::cases::zones;
 use crate::model::case::{Case, KeptSighting};
 use crate::model::casebook::{CameraRate, NOTICE_LEAST, Statistics, band_of};
+use crate::model::casewords::kind_word;
 use crate::model::sight::SightKind;
 
 /// Counts `cases` (those since `from_wall_ms`); `tracks` are the sightings of decided cases with their tracks, for zones.

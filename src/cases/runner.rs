@@ -9,9 +9,9 @@
 //! - footage to fetch: [`FETCHES_MAX`]; past it the picture is given up, which is a step in the case.
 //! - reports to the alarm desk: kept until it takes them; bounded by the cases.
 
+mod flight;
+
 use std::collections::VecDeque;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,11 +23,12 @@ use tokio_util::sync::CancellationToken;
 use crate::cases::desk::{Desk, Effects, Restored, Settings};
 use crate::cases::evidence::{Evicted, Evidence, FileKind, Origin};
 use crate::cases::ports::{Hands, Request};
+use crate::cases::runner::flight::{Fetch, Flight, Landed, Paper, Pending, Waiter, flown, fly, media_type, obtain};
 use crate::cases::seal::sha256;
 use crate::clock::Clock;
 use crate::model::alarm::AlarmChange;
-use crate::model::case::{ActError, Acted, CaseNo, CaseWrite, Judgement, StepKind};
-use crate::model::desk::{DeskCommand, Reply, Report};
+use crate::model::case::{CaseNo, Judgement, StepKind};
+use crate::model::desk::{DeskCommand, Report};
 use crate::model::facade::Watched;
 use crate::model::intake::{CameraLink, Intake, Refused};
 use crate::model::journal::{Note, Stream};
@@ -43,19 +44,11 @@ const PENDING_MAX: usize = 256;
 const FETCHES_MAX: usize = 256;
 /// Fetches at once.
 const AT_ONCE: usize = 4;
-/// Tries for one picture: a recorder needs a moment until it has written it.
-const TRIES: u32 = 3;
 /// Refused payloads noted within a window; the rest is counted.
 const REFUSALS_MAX: u32 = 30;
 const REFUSALS_WITHIN_MS: i64 = 60_000;
 /// Notes that may wait.
 const NOTES_MAX: usize = 128;
-const TRY_PAUSE: Duration = Duration::from_secs(3);
-/// Deadline of one try.
-const PICTURE_WITHIN: Duration = Duration::from_secs(15);
-const CLIP_WITHIN: Duration = Duration::from_mins(2);
-/// A clip reaches 20 s beyond the event: it cannot be had before.
-const CLIP_AFTER: Duration = Duration::from_secs(25);
 /// Pause after a write that failed.
 const RETRY: Duration = Duration::from_secs(1);
 /// The desk looks at its clocks at least this often.
@@ -93,48 +86,6 @@ pub struct Parts {
     pub requests: Inbox<Request>,
     /// Told when to finish.
     pub stop: CancellationToken,
-}
-
-/// Who waits for a write.
-#[derive(Debug)]
-enum Waiter {
-    Camera(Receipt),
-    Person(Reply<Result<Acted, ActError>>, Acted),
-}
-
-/// A file to keep with the next write.
-#[derive(Debug)]
-struct Paper {
-    case: CaseNo,
-    bytes: Arc<[u8]>,
-    origin: Origin,
-}
-
-/// What waits for the disk.
-#[derive(Debug, Default)]
-struct Pending {
-    write: CaseWrite,
-    papers: Vec<Paper>,
-    waiters: Vec<Waiter>,
-    notes: Vec<Note>,
-}
-
-struct Landed {
-    pending: Pending,
-    done: Result<(), String>,
-    /// Files that could not be kept.
-    lost: Vec<(CaseNo, String)>,
-}
-
-type Flight = Pin<Box<dyn Future<Output = Landed> + Send>>;
-
-/// A picture to be had.
-#[derive(Debug)]
-struct Fetch {
-    case: CaseNo,
-    reference: String,
-    clip: bool,
-    origin: Origin,
 }
 
 #[derive(Debug)]
@@ -514,100 +465,9 @@ impl Runner {
     }
 }
 
-impl Pending {
-    fn is_empty(&self) -> bool {
-        self.write.is_empty() && self.papers.is_empty() && self.waiters.is_empty() && self.notes.is_empty()
-    }
-}
-
-impl Waiter {
-    fn tell(self) {
-        match self {
-            Self::Camera(receipt) => receipt.committed(),
-            Self::Person(reply, acted) => reply.send(Ok(acted)),
-        }
-    }
-}
-
 /// The next item of an inbox; dropping the future loses none.
 async fn take<T>(inbox: &Inbox<T>) -> Option<T> {
     inbox.lock().await.recv().await
-}
-
-/// Waits for the flight; for ever when there is none. Dropping the future loses nothing.
-async fn flown(flight: &mut Option<Flight>) -> Landed {
-    match flight {
-        Some(flight) => flight.await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Files first, then the tables that speak of them.
-async fn fly(mut pending: Pending, evidence: Evidence, keeper: Arc<dyn crate::cases::ports::Keeper>) -> Landed {
-    let papers = std::mem::take(&mut pending.papers);
-    let work = move || {
-        let lost = papers.iter().filter_map(|paper| {
-            let kept = evidence.keep(paper.case, &paper.bytes, paper.origin.clone());
-            kept.err().map(|why| (paper.case, why.to_string()))
-        });
-        lost.collect::<Vec<_>>()
-    };
-    let lost = tokio::task::spawn_blocking(work).await.unwrap_or_default();
-    let done = match keeper.keep(pending.write.clone()).await {
-        Ok(()) => notes(&mut pending.notes, keeper.as_ref()).await,
-        failed => failed,
-    };
-    Landed { pending, done, lost }
-}
-
-/// Enters notes; what fails stays for the next time.
-async fn notes(notes: &mut Vec<Note>, keeper: &dyn crate::cases::ports::Keeper) -> Result<(), String> {
-    while let Some(note) = notes.first().cloned() {
-        keeper.note(note).await?;
-        notes.remove(0);
-    }
-    Ok(())
-}
-
-/// Fetches one and keeps it; the file's name.
-async fn obtain(
-    fetch: Fetch,
-    footage: Arc<dyn crate::cases::ports::Footage>,
-    evidence: Evidence,
-    clock: Arc<dyn Clock>,
-) -> Result<String, String> {
-    if fetch.clip {
-        tokio::time::sleep(CLIP_AFTER).await;
-    }
-    let within = if fetch.clip { CLIP_WITHIN } else { PICTURE_WITHIN };
-    let mut why = String::new();
-    for round in 0..TRIES {
-        if round > 0 {
-            tokio::time::sleep(TRY_PAUSE).await;
-        }
-        let answer = footage.fetch(&fetch.origin.camera, &fetch.reference, fetch.clip);
-        match tokio::time::timeout(within, answer).await {
-            Ok(Ok(found)) => {
-                let origin =
-                    Origin { media_type: found.media_type, kept_wall_ms: clock.anchor().wall.0, ..fetch.origin };
-                let case = fetch.case;
-                let kept = tokio::task::spawn_blocking(move || evidence.keep(case, &found.bytes, origin)).await;
-                let entry = kept.map_err(|e| e.to_string())?.map_err(|e| e.to_string())?;
-                return Ok(entry.file);
-            }
-            Ok(Err(error)) => why = error,
-            Err(_) => why = format!("no answer within {} s / {0} 秒内无应答", within.as_secs()),
-        }
-    }
-    Err(why)
-}
-
-fn media_type(raw: &[u8]) -> &'static str {
-    match raw.iter().find(|b| !b.is_ascii_whitespace()) {
-        Some(b'{' | b'[') => "application/json",
-        Some(b'<') => "application/xml",
-        _ => "application/octet-stream",
-    }
 }
 
 /// Ends an alarm of a case that nobody knows any more.
