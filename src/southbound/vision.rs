@@ -18,10 +18,17 @@
 pub mod digest;
 pub mod document;
 pub mod fault;
+pub mod fetch;
+pub mod gate;
 pub mod golden;
+pub mod host;
 pub mod limits;
 pub mod mapping;
+pub mod multipart;
+pub mod outlet;
+pub mod push;
 pub mod reference;
+pub mod stream;
 mod tree;
 
 use std::net::SocketAddr;

@@ -79,7 +79,9 @@ fn challenges(line: &str) -> Vec<Challenge> {
         let item = item.trim();
         let (scheme, param) = match item.split_once(char::is_whitespace) {
             // `Digest realm="x"` opens a challenge; `realm = "x"` does not.
-            Some((word, rest)) if !word.contains('=') && !rest.trim_start().starts_with('=') => (Some(word), rest.trim()),
+            Some((word, rest)) if !word.contains('=') && !rest.trim_start().starts_with('=') => {
+                (Some(word), rest.trim())
+            }
             None if !item.contains('=') && !item.is_empty() => (Some(item), ""),
             _ => (None, item),
         };

@@ -168,16 +168,20 @@ fn line(text: &str) -> Result<(Map<String, Json>, &str), Fault> {
     let mut event = Map::new();
     let mut rest = text;
     loop {
-        let (key, value) = rest.split_once('=').ok_or_else(|| malformed("neither JSON nor XML nor `key=value` lines"))?;
+        let (key, value) =
+            rest.split_once('=').ok_or_else(|| malformed("neither JSON nor XML nor `key=value` lines"))?;
         let key = key.trim();
-        if key.is_empty() || key.len() > 64 || !key.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-[]".contains(&b)) {
+        if key.is_empty() || key.len() > 64 || !key.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-[]".contains(&b))
+        {
             return Err(malformed("neither JSON nor XML nor `key=value` lines"));
         }
         let value = value.trim_start_matches([' ', '\t']);
         let (value, after) = if value.starts_with(['{', '[']) { json_value(value)? } else { plain_value(value) };
         event.insert(key.to_owned(), value);
         match after.strip_prefix(';') {
-            Some(more) if !more.trim_start_matches([' ', '\t']).starts_with(['\r', '\n']) && !more.trim().is_empty() => {
+            Some(more)
+                if !more.trim_start_matches([' ', '\t']).starts_with(['\r', '\n']) && !more.trim().is_empty() =>
+            {
                 rest = more;
             }
             Some(end) => return Ok((event, end)),

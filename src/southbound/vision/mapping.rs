@@ -135,7 +135,8 @@ fn kind(profile: &VisionProfile, tree: &Json) -> Result<Meaning, String> {
 
 fn action(profile: &VisionProfile, tree: &Json) -> SightAction {
     let word = first(tree, &profile.event.action).and_then(text);
-    let known = |word: String| profile.actions.iter().find(|(known, _)| known.eq_ignore_ascii_case(&word)).map(|(_, a)| *a);
+    let known =
+        |word: String| profile.actions.iter().find(|(known, _)| known.eq_ignore_ascii_case(&word)).map(|(_, a)| *a);
     word.and_then(known).unwrap_or(SightAction::Pulse)
 }
 

@@ -152,7 +152,7 @@ mod tests {
                 prop_assert!(
                     place == ("http", "10.0.9.21", Some(80)) || place == ("http", "10.0.9.2", Some(8000)), "{}", url
                 );
-                prop_assert!(!url.path().contains("..") || url.path().contains("..."), "{}", url);
+                prop_assert!(!url.path().split('/').any(|segment| segment == ".."), "{}", url);
             }
         }
     }

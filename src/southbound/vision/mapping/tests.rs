@@ -105,7 +105,9 @@ fn times_of_all_kinds_are_read_and_wrong_ones_left_out() {
     check(json!(1_795_305_600), Some(ms));
     check(json!("1795305600000"), Some(ms));
     check(json!("1970-01-01T00:00:00Z"), Some(0));
-    for wrong in [json!("yesterday"), json!(-5), json!(1e300), json!("inf"), json!({}), json!(null), json!("0000-99-99")] {
+    for wrong in
+        [json!("yesterday"), json!(-5), json!(1e300), json!("inf"), json!({}), json!(null), json!("0000-99-99")]
+    {
         check(wrong, None);
     }
 }
@@ -166,11 +168,15 @@ fn boxes_of_all_shapes_become_the_same_pixels() {
 
 #[test]
 fn footage_is_kept_as_given_and_cut_out_where_inline() {
-    let seen = sighting(&json!({"pic": ["/1.jpg", "", 7, "http://elsewhere/2.jpg"], "data": "/9j/AAEC", "clip": "/c.mp4"}));
+    let seen =
+        sighting(&json!({"pic": ["/1.jpg", "", 7, "http://elsewhere/2.jpg"], "data": "/9j/AAEC", "clip": "/c.mp4"}));
     let remote = |reference: &str, clip| Footage::Remote { reference: reference.into(), clip };
     let bytes: Arc<[u8]> = Arc::from([0xFF, 0xD8, 0xFF, 0, 1, 2]);
     let inline = Footage::Inline { media_type: "image/jpeg".into(), bytes };
-    assert_eq!(seen.footage, [remote("/1.jpg", false), remote("http://elsewhere/2.jpg", false), remote("/c.mp4", true), inline]);
+    assert_eq!(
+        seen.footage,
+        [remote("/1.jpg", false), remote("http://elsewhere/2.jpg", false), remote("/c.mp4", true), inline]
+    );
     assert!(!String::from_utf8_lossy(&seen.raw).contains("/9j/"), "the picture is not kept twice");
     let Mapped::Sighting { dropped, sighting, .. } =
         run(&profile(Shape::Centre, None, None), &json!({"pic": ["/1", "/2", "/3", "/4", "/5"]})).unwrap().remove(0)
@@ -189,7 +195,9 @@ fn any_json() -> impl Strategy<Value = Json> {
         "[ -~é%./]{0,12}".prop_map(Json::from),
     ];
     leaf.prop_recursive(4, 40, 6, |inner| {
-        let keys = proptest::sample::select(vec!["track", "t", "x", "y", "w", "h", "kind", "id", "pic", "data", "list", "time"]);
+        let keys = proptest::sample::select(vec![
+            "track", "t", "x", "y", "w", "h", "kind", "id", "pic", "data", "list", "time",
+        ]);
         prop_oneof![
             proptest::collection::vec(inner.clone(), 0..5).prop_map(Json::from),
             proptest::collection::btree_map(keys.prop_map(str::to_owned), inner, 0..6)
