@@ -15,7 +15,21 @@
 //! on disk; no request ever goes to a host that the configuration does not name for that camera; nothing that a camera
 //! sends becomes a path, a host or a number that is none. All bounds stand in [`limits`].
 
+pub mod digest;
+pub mod document;
+pub mod fault;
+pub mod fetch;
+pub mod gate;
+pub mod golden;
+pub mod host;
 pub mod limits;
+pub mod mapping;
+pub mod multipart;
+pub mod outlet;
+pub mod push;
+pub mod reference;
+pub mod stream;
+mod tree;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
