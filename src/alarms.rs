@@ -16,6 +16,7 @@ mod builtin;
 mod desk;
 mod figures;
 mod machine;
+mod reported;
 mod slot;
 #[cfg(test)]
 mod tests;

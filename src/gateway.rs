@@ -7,6 +7,7 @@
 //!
 //! Stop order: lines → pipeline (drains what came) → store flush → upstreams (one bounded last try) → API → store close.
 
+mod cases;
 mod defs;
 mod field;
 mod office;
@@ -24,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::config::credential::Credentials;
+use crate::gateway::cases::Cases;
 use crate::gateway::field::{Field, Wires};
 use crate::gateway::office::{Office, OfficeParts};
 use crate::model::live::{Live, LiveEvent};
@@ -105,6 +107,7 @@ pub struct Gateway {
     field: Field,
     office: OfficeParts,
     store: Store,
+    cases: Option<Cases>,
     clock: Arc<dyn Clock>,
 }
 
@@ -117,7 +120,9 @@ impl Gateway {
         let store = crate::store::open(&config.store, keys, Arc::clone(&clock))?;
         let field = Field::prepare(&config, &site, &store.opened.unsupported, credentials, &store.gateway_id)?;
         let office = OfficeParts::prepare(&config, credentials, std::mem::take(&mut defs.limits))?;
-        Ok(Self { config, site, defs, field, office, store, clock })
+        let standing = store.opened.open_alarms.iter().map(|alarm| Arc::clone(&alarm.key));
+        let cases = Cases::prepare(&config, &store, standing);
+        Ok(Self { config, site, defs, field, office, store, cases, clock })
     }
 
     /// Runs until `asked` completes or a vital part is lost. `ready` is called once everything listens.
@@ -130,7 +135,7 @@ impl Gateway {
     }
 
     async fn live(self, ready: impl FnOnce(&Running), asked: impl Future<Output = ()>) -> Result<End, StartError> {
-        let Self { config, site, defs, mut field, office, store, clock } = self;
+        let Self { config, site, defs, mut field, office, store, cases, clock } = self;
         let fatal = CancellationToken::new();
         let roster = Roster::default();
         let live = Arc::new(Live::new(site.points.len(), site.devices.len(), site.lines.len(), clock.boot()));
@@ -176,6 +181,7 @@ impl Gateway {
             clock,
             store: (store.handle.clone(), store.reader.clone(), store.gateway_id.clone()),
             desk: desk_tx,
+            cases,
             events: events.clone(),
             roster,
             watched,

@@ -28,10 +28,12 @@
 //! | [`clock`] | boot clock, wall clock and the trust in it | |
 //! | [`text`] | TOML with places: reader, fields, complaints | what the fields mean |
 //! | [`profile`] | device profiles: decoding, golden vectors | tasks, sockets |
+//! | [`falling`] | camera calibration, tracks of falling objects, verdicts; pure | cases, files, clocks |
 //! | [`southbound`] | lines: schedule, matching of answers, sessions, MQTT client and listener | store, cloud |
 //! | [`conditioning`] | scale, range, sentinel, deadband, counters, staleness | tasks; time is an argument |
 //! | [`rules`] | limit, state, rate, count, absence, expression; delays | clock, task, database |
 //! | [`alarms`] | the ISA-18.2 states, gatehouse's own alarms, flood figures | channels, SQL |
+//! | [`cases`] | cases of falling objects and their neighbours: merging, workflow, evidence, export | SQL, cameras' protocols |
 //! | [`store`] | outbox, history, journal, retention, damage; one writer thread | what a reading means |
 //! | [`northbound`] | upstreams: cursor, lanes, retry, payloads | SQL |
 //! | [`api`] | routes, event stream, metrics, page | SQL, registers |
@@ -75,6 +77,8 @@ pub mod text;
 
 pub mod profile;
 
+pub mod falling;
+
 pub mod southbound;
 
 pub mod conditioning;
@@ -82,6 +86,8 @@ pub mod conditioning;
 pub mod rules;
 
 pub mod alarms;
+
+pub mod cases;
 
 pub mod store;
 

@@ -6,8 +6,12 @@
 
 pub mod alarm;
 pub mod camera;
+pub mod case;
+pub mod casebook;
+pub mod casewords;
 pub mod condition;
 pub mod desk;
+pub mod facade;
 pub mod id;
 pub mod intake;
 pub mod journal;

@@ -12,10 +12,12 @@ const LAYERS: &[(&str, &str)] = &[
     ("clock", "model"),
     ("text", "model"),
     ("profile", "model text"),
+    ("falling", ""),
     ("southbound", "model clock profile"),
     ("conditioning", "model profile"),
     ("rules", "model profile"),
     ("alarms", "model profile"),
+    ("cases", "model clock"),
     ("store", "model clock"),
     ("northbound", "model clock"),
     ("api", "model clock"),
@@ -24,13 +26,13 @@ const LAYERS: &[(&str, &str)] = &[
     ("config", "model text profile southbound conditioning rules alarms store northbound api"),
     (
         "gateway",
-        "model clock profile southbound conditioning rules alarms store northbound api pipeline supervise config",
+        "model clock profile southbound conditioning rules alarms cases store northbound api pipeline supervise config",
     ),
     ("sim", "model clock profile southbound conditioning supervise config"),
     (
         "cli",
-        "model clock text profile southbound conditioning rules alarms store northbound api supervise config gateway \
-         sim",
+        "model clock text profile falling southbound conditioning rules alarms store northbound api supervise config \
+         gateway sim",
     ),
 ];
 

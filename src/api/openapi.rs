@@ -3,7 +3,7 @@
 use axum::Json;
 use utoipa::OpenApi;
 
-use crate::api::{events, routes};
+use crate::api::{cases, events, routes};
 
 /// The document; every handler of [`routes::routes`] stands here (a test holds it).
 #[derive(OpenApi)]
@@ -25,6 +25,14 @@ use crate::api::{events, routes};
         routes::acknowledge,
         routes::reset,
         routes::sync,
+        cases::cases,
+        cases::statistics,
+        cases::notice,
+        cases::key,
+        cases::case,
+        cases::step,
+        cases::picture,
+        cases::export,
         events::events,
         document
     )
