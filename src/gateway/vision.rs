@@ -16,12 +16,13 @@ use jiff::tz::TimeZone;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::cases::ports::{Fetched, Fetching, Footage};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::config::credential::Credentials;
 use crate::gateway::StartError;
 use crate::gateway::secrets::{bytes, login, text, tls_pem};
-use crate::model::intake::Intake;
+use crate::model::intake::{Intake, Wanted};
 use crate::southbound::mqtt::Login;
 use crate::southbound::vision::fetch::Fetcher;
 use crate::southbound::vision::host::{HostError, HostParts};
@@ -33,6 +34,8 @@ use crate::supervise::{Policy, Roster, Stage};
 
 /// Time for open requests to hear that their events are on disk.
 const STAGE_GRACE: Duration = Duration::from_secs(3);
+/// No picture takes longer; the case desk may give up earlier.
+const FOOTAGE_WITHIN: Duration = Duration::from_mins(2);
 /// Threads for name look-ups.
 const BLOCKING_MAX: usize = 4;
 
@@ -66,6 +69,7 @@ impl Vision {
                     let keys = keys(credentials, stream.credential.as_deref(), stream.ca.as_deref())?;
                     streams.push((Arc::clone(camera), keys));
                 }
+                Way::Mqtt { .. } => {}
             }
         }
         let tls = match &vision.listen {
@@ -87,22 +91,18 @@ impl Vision {
     }
 
     /// Fetches footage for the case desk, on whichever runtime it is asked.
-    pub(super) fn fetcher(&self) -> Fetcher {
-        self.fetcher.clone()
+    pub(super) fn footage(&self) -> Arc<dyn Footage> {
+        Arc::new(CameraFootage(self.fetcher.clone()))
     }
 
-    /// Where cameras post, if the address was there.
-    pub(super) fn address(&self) -> Option<SocketAddr> {
-        self.listener.as_ref().and_then(|listener| listener.local_addr().ok())
-    }
-
-    /// Starts the thread. `out` leads to the case desk; when it is full, cameras wait.
-    pub(super) fn start(
+    /// Starts the thread.
+    fn start(
         self,
         out: mpsc::Sender<Intake>,
         clock: Arc<dyn Clock>,
         roster: Roster,
     ) -> Result<RunningVision, StartError> {
+        let address = self.listener.as_ref().and_then(|listener| listener.local_addr().ok());
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(BLOCKING_MAX).build()?;
         let outlet = Arc::new(Outlet::new(&self.config.sources, out, clock, self.zone.clone()));
@@ -114,15 +114,44 @@ impl Vision {
             // A name look-up that hangs must not hold up the end.
             runtime.shutdown_timeout(Duration::from_secs(1));
         })?;
-        Ok(RunningVision { outlet: shown, stop, thread })
+        Ok(RunningVision { address, outlet: shown, stop, thread })
+    }
+}
+
+/// Starts the intake, if there is one and a case desk to take its events; when `desk` is full, cameras wait.
+pub(super) fn start(
+    vision: Option<Vision>,
+    desk: Option<&mpsc::Sender<Intake>>,
+    clock: &Arc<dyn Clock>,
+    roster: &Roster,
+) -> Result<Option<RunningVision>, StartError> {
+    let (Some(vision), Some(desk)) = (vision, desk) else { return Ok(None) };
+    vision.start(desk.clone(), Arc::clone(clock), roster.clone()).map(Some)
+}
+
+/// The fetcher in the case desk's words.
+#[derive(Debug)]
+struct CameraFootage(Fetcher);
+
+impl Footage for CameraFootage {
+    fn fetch(&self, camera: &str, reference: &str, clip: bool) -> Fetching {
+        let wanted =
+            Wanted { camera: Arc::from(camera), reference: reference.to_owned(), clip, within: FOOTAGE_WITHIN };
+        let fetcher = self.0.clone();
+        Box::pin(async move {
+            let done = fetcher.fetch(&wanted).await.map_err(|error| error.to_string())?;
+            Ok(Fetched { media_type: done.media_type, bytes: done.bytes })
+        })
     }
 }
 
 /// The running intake.
 #[derive(Debug)]
 pub(super) struct RunningVision {
+    /// Where cameras post, if the address was there.
+    pub(super) address: Option<SocketAddr>,
     /// For figures: `outlet.doors()`, each with its counts.
-    pub(super) outlet: Arc<Outlet>,
+    outlet: Arc<Outlet>,
     stop: CancellationToken,
     thread: JoinHandle<()>,
 }
