@@ -127,7 +127,7 @@ impl Gateway {
         let office = OfficeParts::prepare(&config, credentials, std::mem::take(&mut defs.limits))?;
         let standing = store.opened.open_alarms.iter().map(|alarm| Arc::clone(&alarm.key));
         let mut cases = Cases::prepare(&config, &store, standing);
-        let vision = Vision::prepare(&config, credentials)?;
+        let vision = Vision::prepare(&config, credentials, &store.gateway_id)?;
         if let (Some(cases), Some(vision)) = (&mut cases, &vision) {
             cases.footage = vision.footage();
         }

@@ -26,10 +26,12 @@ use crate::model::intake::{Intake, Wanted};
 use crate::southbound::mqtt::Login;
 use crate::southbound::vision::fetch::Fetcher;
 use crate::southbound::vision::host::{HostError, HostParts};
+use crate::southbound::vision::mqtt::MqttCameras;
 use crate::southbound::vision::outlet::Outlet;
 use crate::southbound::vision::push::{self, PushParts, Secret, Tls};
 use crate::southbound::vision::stream::StreamClient;
 use crate::southbound::vision::{ListenConfig, SourceConfig, VisionConfig, Way};
+use crate::southbound::{LineConfig, LinePath};
 use crate::supervise::{Policy, Roster, Stage};
 
 /// Time for open requests to hear that their events are on disk.
@@ -51,17 +53,22 @@ pub(super) struct Vision {
     tls: Option<Tls>,
     secrets: Vec<(Arc<str>, Secret)>,
     streams: Vec<(Arc<str>, Keys)>,
+    brokers: Vec<(LineConfig, Keys)>,
     fetcher: Fetcher,
 }
 
 impl Vision {
     /// Looks up credentials, binds the listener, makes the clients. `None` for a site without cameras.
-    pub(super) fn prepare(config: &Config, credentials: &Credentials) -> Result<Option<Self>, StartError> {
+    pub(super) fn prepare(
+        config: &Config,
+        credentials: &Credentials,
+        gateway_id: &str,
+    ) -> Result<Option<Self>, StartError> {
         let vision = &config.vision;
         if vision.sources.is_empty() {
             return Ok(None);
         }
-        let (mut secrets, mut streams) = (Vec::new(), Vec::new());
+        let (mut secrets, mut streams, mut brokers) = (Vec::new(), Vec::new(), Vec::new());
         for SourceConfig { camera, way, .. } in &vision.sources {
             match way {
                 Way::Push { credential } => secrets.push((Arc::clone(camera), secret(credentials, credential)?)),
@@ -69,7 +76,12 @@ impl Vision {
                     let keys = keys(credentials, stream.credential.as_deref(), stream.ca.as_deref())?;
                     streams.push((Arc::clone(camera), keys));
                 }
-                Way::Mqtt { .. } => {}
+                Way::Mqtt { line, .. } => {
+                    let known = brokers.iter().any(|(broker, _): &(LineConfig, Keys)| broker.id.as_str() == line);
+                    if let Some(found) = config.lines.iter().find(|l| l.id.as_str() == line && !known) {
+                        brokers.push(broker(found, gateway_id, credentials)?);
+                    }
+                }
             }
         }
         let tls = match &vision.listen {
@@ -85,6 +97,7 @@ impl Vision {
             tls,
             secrets,
             streams,
+            brokers,
             fetcher: fetcher(vision, credentials)?,
             config: vision.clone(),
         }))
@@ -172,6 +185,21 @@ impl RunningVision {
     }
 }
 
+/// Keys of a line's broker, and the line with a client id that is not the line's own: two connections under one id would
+/// throw each other out for ever.
+fn broker(line: &LineConfig, gateway_id: &str, credentials: &Credentials) -> Result<(LineConfig, Keys), StartError> {
+    let mut line = line.clone();
+    let mut found = (None, None);
+    if let LinePath::Mqtt { client_id, credential, ca, .. } = &mut line.path {
+        found = keys(credentials, credential.as_deref(), ca.as_deref())?;
+        let own: String = gateway_id.chars().take(12).collect();
+        let base =
+            client_id.take().filter(|id| !id.is_empty()).unwrap_or_else(|| format!("gatehouse-{own}-{}", line.id));
+        *client_id = Some(format!("{base}-vision"));
+    }
+    Ok((line, found))
+}
+
 async fn work(vision: Vision, outlet: Arc<Outlet>, roster: Roster, stop: CancellationToken) {
     let mut stage = Stage::new("vision", roster, CancellationToken::new());
     for (camera, keys) in vision.streams {
@@ -183,6 +211,17 @@ async fn work(vision: Vision, outlet: Arc<Outlet>, roster: Roster, stop: Cancell
                 if let Some(client) = client.map_err(|error| error.to_string())? {
                     client.run().await;
                 }
+                Ok(())
+            }
+        });
+    }
+    for (line, keys) in vision.brokers {
+        let (outlet, token) = (Arc::clone(&outlet), stage.token());
+        stage.spawn(format!("cameras on {}", line.id), Policy::Restart, move || {
+            let keys = (keys.0.clone(), keys.1.as_deref());
+            let cameras = MqttCameras::new(&outlet, &line, keys, token.clone());
+            async move {
+                cameras.map_err(|error| error.to_string())?.run().await;
                 Ok(())
             }
         });
