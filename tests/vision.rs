@@ -8,8 +8,16 @@
     reason = "a test may stop at the first surprise"
 )]
 
+#[path = "vision/broker.rs"]
+mod broker;
 #[path = "vision/fetch.rs"]
 mod fetch;
+#[path = "support/mosquitto.rs"]
+#[allow(dead_code, reason = "shared with other tests, which use more of it")]
+mod mosquitto;
+#[path = "support/peers.rs"]
+#[allow(dead_code, reason = "shared with other tests, which use more of it")]
+mod need;
 #[path = "vision/profiles.rs"]
 mod profiles;
 #[path = "vision/push.rs"]
@@ -18,3 +26,5 @@ mod push;
 mod rig;
 #[path = "vision/stream.rs"]
 mod stream;
+#[path = "vision/whole.rs"]
+mod whole;

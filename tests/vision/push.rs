@@ -53,6 +53,22 @@ async fn what_the_desk_does_not_store_comes_again_as_new() {
     assert_eq!(told.status, 503, "without a desk nothing is taken: {told:?}");
 }
 
+#[tokio::test]
+async fn a_camera_with_a_wrong_clock_is_heard_and_the_difference_told() {
+    let (mut rig, at) = Rig::listening(8).await;
+    for (time, years) in [("1970-01-01T00:00:05Z", -56), ("2099-01-01T00:00:00Z", 72)] {
+        let body = format!("{{\"time\":\"{time}\"}}");
+        let poster = tokio::spawn(async move { post(at, "/vision/cam", &[AUTH, JSON], body.as_bytes()).await });
+        let Intake::Sighting { clock_offset_ms: Some(offset), receipt, .. } = rig.next().await else {
+            panic!("an offset")
+        };
+        receipt.committed();
+        assert_eq!(poster.await.unwrap().status, 200);
+        let found = offset / (365 * 86_400_000);
+        assert!((found - years).abs() <= 2, "{time}: {found} years");
+    }
+}
+
 async fn check(rig: &mut Rig, told: Answer, status: u16, why: Why) {
     assert_eq!(told.status, status, "{why:?}: {told:?}");
     assert!(told.has(&format!("\"reason\":\"{}\"", why.word())), "{told:?}");
