@@ -243,20 +243,27 @@ impl Walk<'_, '_, '_> {
         match self.lines.get_mut(line.as_str()) {
             Some(known) => {
                 known.devices += 1;
-                if matches!(known.speaks, Some(Speaks::Rtu | Speaks::Tcp)) {
-                    let help = ("name an `mqtt` or `mqtt_listen` line", "请选用 `mqtt` 或 `mqtt_listen` 线路");
-                    self.fault(span, ("this line does not speak MQTT", "此线路不是 MQTT"), help);
-                    return None;
-                }
+                let (message, help) = match known.speaks {
+                    Some(Speaks::Rtu | Speaks::Tcp) => (
+                        ("this line does not speak MQTT", "此线路不是 MQTT"),
+                        ("name an `mqtt` line", "请选用 `mqtt` 线路"),
+                    ),
+                    Some(Speaks::Mqtt { listens: true }) => (
+                        ("gatehouse's own MQTT listener takes no camera events", "本机 MQTT 接入不接收摄像机事件"),
+                        ("let the camera post (`push`), or name an `mqtt` line", "请改用 `push`，或选用 `mqtt` 线路"),
+                    ),
+                    _ => return Some(Way::Mqtt { line: line.as_str().to_owned(), topic: own(mqtt, "topic")? }),
+                };
+                self.fault(span, message, help);
+                return None;
             }
             None if self.cx.heads_broken => return None,
             None => {
                 let there: Vec<&str> = self.lines.keys().map(String::as_str).collect();
                 self.cx.unknown(code::UNKNOWN_LINE, span, ("line", "线路"), line.as_str(), there);
-                return None;
+                None
             }
         }
-        Some(Way::Mqtt { line: line.as_str().to_owned(), topic: own(mqtt, "topic")? })
     }
 
     fn fetch(&mut self, fetch: &Record) -> Option<FetchConfig> {

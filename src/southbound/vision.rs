@@ -3,7 +3,7 @@
 //! ```text
 //!  camera ──POST──▶ push ───┐
 //!  camera ◀──GET── stream ──┼─▶ document ─▶ mapping ─▶ Sighting ──▶ channel ──▶ case desk
-//!                           │   (pure)      (pure)                    │
+//!  broker ◀─────▶ mqtt ─────┤   (pure)      (pure)                    │
 //!                           ◀───────── "taken" only after ◀── Receipt ┘  the desk's synced commit
 //!  camera ◀──GET── fetch ◀──────────────────────────────────────── case desk: a picture, please
 //! ```
@@ -24,6 +24,7 @@ pub mod golden;
 pub mod host;
 pub mod limits;
 pub mod mapping;
+pub mod mqtt;
 pub mod multipart;
 pub mod outlet;
 pub mod push;
@@ -82,7 +83,7 @@ pub enum Way {
     },
     /// We read its endless stream.
     Stream(StreamConfig),
-    /// It publishes on an MQTT line of the site.
+    /// It publishes to the broker of an `mqtt` line of the site.
     Mqtt {
         /// Line id.
         line: String,

@@ -85,7 +85,11 @@ pub(super) static CAMERA: Table = Table {
         required("profile", Kind::Id, bi("its vision profile", "视觉模板")),
         optional("push", Kind::Table(&PUSH), bi("it posts its events to our listener", "由摄像机推送到本机监听")),
         optional("stream", Kind::Table(&STREAM), bi("we read its endless event stream", "由本机读取其事件流")),
-        optional("mqtt", Kind::Table(&MQTT), bi("it publishes on an MQTT line", "经 MQTT 线路上报")),
+        optional(
+            "mqtt",
+            Kind::Table(&MQTT),
+            bi("it publishes to the broker of an `mqtt` line", "发布到 `mqtt` 线路的服务器"),
+        ),
         optional(
             "fetch",
             Kind::Table(&FETCH),
@@ -188,7 +192,7 @@ static STREAM: Table = Table {
 static MQTT: Table = Table {
     name: "camera_mqtt",
     head: "mqtt",
-    doc: bi("The camera publishes JSON on an MQTT line.", "摄像机经 MQTT 线路上报 JSON。"),
+    doc: bi("The camera publishes events to the broker of an `mqtt` line.", "摄像机将事件发布到 `mqtt` 线路的服务器。"),
     fields: &[
         required("line", Kind::Id, bi("the line", "线路")),
         required("topic", Kind::Checked(&TOPIC), bi("its topic", "主题")),

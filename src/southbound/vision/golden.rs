@@ -48,7 +48,9 @@ fn vector(profile: &VisionProfile, test: &VisionTest, zone: &TimeZone) -> Vec<St
 
 /// A fact as text; `None` for one that is absent or does not exist.
 fn fact(sighting: &Sighting, name: &str) -> Option<String> {
-    let point = |p: &TrackPoint| format!("{},{},{},{},{}", p.t, p.x, p.y, p.w, p.h);
+    // To a thousandth: what scaling adds behind that is no fact.
+    let round = |n: f64| (n * 1000.0).round() / 1000.0;
+    let point = |p: &TrackPoint| [p.t, p.x, p.y, p.w, p.h].map(|n| round(n).to_string()).join(",");
     Some(match name {
         "event_id" => sighting.event_id.to_string(),
         "time" => jiff::Timestamp::from_millisecond(sighting.camera_time?.0).ok()?.to_string(),

@@ -242,6 +242,7 @@ async fn take(shared: &Shared, door: &Arc<Door>, request: Request, from: &str) -
     };
     // Held until the events are on disk: then the bytes are gone.
     let (form, _memory) = body::read(request, shared.body_bytes_max, &shared.memory).await.map_err(tell)?;
+    door.gate().counts_mut().pictures_dropped += form.dropped;
     let mut payloads = form.documents.into_iter();
     let Some(first) = payloads.next() else {
         let fault = Fault::new(Why::Malformed, "a multipart body without an event");

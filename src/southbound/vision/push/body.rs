@@ -28,6 +28,8 @@ pub(super) struct Form {
     pub(super) documents: Vec<Payload>,
     /// Pictures before the first document.
     early: Vec<Footage>,
+    /// Pictures beyond [`PICTURES_MAX`] of a document.
+    pub(super) dropped: u64,
 }
 
 /// How a body is written.
@@ -138,7 +140,7 @@ async fn pour(
 
 fn finish(shape: Shape) -> Result<Form, Trouble> {
     match shape {
-        Shape::Plain(body) => Ok(Form { documents: vec![(body.freeze(), Vec::new())], early: Vec::new() }),
+        Shape::Plain(body) => Ok(Form { documents: vec![(body.freeze(), Vec::new())], ..Form::default() }),
         Shape::Parts(multipart, _, form) if multipart.is_over() => Ok(form.closed()),
         Shape::Parts(..) => Err(fault(Why::Malformed, "a multipart body without its last boundary")),
     }
@@ -149,9 +151,10 @@ impl Form {
         let Part { media_type, body } = part;
         if media_type.starts_with("image/") {
             let pictures = self.documents.last_mut().map_or(&mut self.early, |(_, pictures)| pictures);
-            // One beyond the cap is kept so that it is counted, the rest is not worth its memory.
-            if pictures.len() <= PICTURES_MAX {
+            if pictures.len() < PICTURES_MAX {
                 pictures.push(Footage::Inline { media_type, bytes: Arc::from(body.as_ref()) });
+            } else {
+                self.dropped += 1;
             }
             return;
         }
