@@ -126,7 +126,7 @@ fn event(what: What, second: u64) -> String {
     let id = format!("demo-{now_ms}-{second}");
     let time = jiff::Timestamp::from_millisecond(now_ms).unwrap_or(jiff::Timestamp::UNIX_EPOCH).to_string();
     let (kind, track) = match what {
-        What::Pot => ("falling_object", fall(38.0, 9.7)),
+        What::Pot => ("falling_object", fall(38.0, 55.0)),
         What::Bag => ("falling_object", sink(30.0, 2.2)),
         What::Bird => ("falling_object", fly()),
         What::Bike => ("ebike_in_lift", Vec::new()),
@@ -144,7 +144,7 @@ fn event(what: What, second: u64) -> String {
 /// Pixel of a place on the facade: metres to the right of the middle, metres above the ground.
 fn pixel(right_m: f64, height_m: f64) -> (f64, f64) {
     let angle = ((height_m - LENS_M) / DISTANCE_M).atan() - PITCH_RAD;
-    let depth = DISTANCE_M.hypot(height_m - LENS_M);
+    let depth = DISTANCE_M * PITCH_RAD.cos() + (height_m - LENS_M) * PITCH_RAD.sin();
     (960.0 + right_m / depth * FOCAL_PX, 540.0 - FOCAL_PX * angle.tan())
 }
 
@@ -169,9 +169,10 @@ fn moments() -> impl Iterator<Item = f64> {
     (0..75u32).map(|n| f64::from(n) * FRAME_S)
 }
 
-/// A dense thing falls from rest.
-fn fall(from_m: f64, gravity: f64) -> Vec<serde_json::Value> {
-    points(moments().map(|t| (t, 4.0 + 0.3 * t, from_m - gravity * t * t / 2.0)))
+/// A dense thing falls from rest; the air holds it back a little: it would never be faster than `terminal`, m/s.
+fn fall(from_m: f64, terminal: f64) -> Vec<serde_json::Value> {
+    let fallen = move |t: f64| terminal * terminal / 9.81 * (9.81 * t / terminal).cosh().ln();
+    points(moments().map(move |t| (t, 4.0 + 0.3 * t, from_m - fallen(t))))
 }
 
 /// A light thing sinks at a steady speed and sways.
