@@ -14,7 +14,7 @@ use super::track::Cleaned;
 mod weights;
 
 /// How many quantities are looked at.
-pub const QUANTITIES: usize = 16;
+pub const QUANTITIES: usize = 20;
 
 /// Probabilities of the three kinds; their sum is 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -43,6 +43,8 @@ pub(super) fn quantities(calibration: &Calibration, track: &Cleaned, fit: &Fit) 
     let along = (fit.along_ms.abs() / 4.0).min(4.0);
     let (acceleration, error) = fit.acceleration;
     let strength = ((acceleration - 9.8).abs() / (error + 0.8)).min(6.0);
+    let needed = height + speed.max(0.0).powi(2) / 19.6 - calibration.facade().roof_m();
+    let noise = fit.noise.pixels.ln();
     [
         1.0,
         squash(dense),
@@ -59,7 +61,11 @@ pub(super) fn quantities(calibration: &Calibration, track: &Cleaned, fit: &Fit) 
         along,
         strength / 2.0,
         (speed / 10.0).clamp(-1.0, 4.0),
-        (fit.duration_s).min(3.0),
+        fit.duration_s.min(3.0),
+        (needed / 10.0).clamp(0.0, 3.0),
+        (dropped / storey).clamp(0.05, 10.0).ln(),
+        noise,
+        (dense - light).clamp(-8.0, 8.0) / 3.0,
     ]
 }
 

@@ -45,7 +45,11 @@ const OUTWARD: usize = 3;
 /// speeds are those of throws.
 const MEAN: [f64; PARAMS] = [0.0, 5.0, 0.7, 0.5];
 const SPREAD: [f64; PARAMS] = [30.0, 10.0, 0.7, 1.5];
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 4;
+/// A step that would lower the squared misfit by less changes nothing anyone can see.
+const GAIN_MIN: f64 = 0.02;
+/// Rungs this much less likely than the best (in ln) end the ladder: the next are worse still.
+const HOPELESS: f64 = 25.0;
 
 /// A fall with one terminal speed.
 #[derive(Debug, Clone, Copy)]
@@ -198,11 +202,18 @@ fn climb(calibration: &Calibration, points: &[Point], up: &Moments, free: &Fitte
     let mut params =
         [lens_m + (seen - lens_m) / stretch, (-free.terms[1]).clamp(-25.0, 45.0), mean[DEPTH], mean[OUTWARD]];
     let mut rungs = Vec::with_capacity(LADDER.len());
+    let mut best = f64::INFINITY;
     for (terminal, _) in LADDER {
         let problem = Problem { points, lens_m, distance_m, terminal, mean, spread };
         let Some(rung) = problem.descend(params) else { break };
         params = rung.params;
+        let misfit = rung.chi_squared;
         rungs.push(rung);
+        let hopeless = rungs.len() > DENSE_RUNGS && misfit > 2.0 * best + 2.0 * HOPELESS;
+        best = best.min(misfit);
+        if hopeless {
+            break;
+        }
     }
     rungs
 }
@@ -229,6 +240,10 @@ impl Problem<'_> {
         for _ in 0..ROUNDS {
             let low = linear::cholesky(&normal.information)?;
             let step = linear::solve(&low, &normal.gradient);
+            let gain: f64 = step.iter().zip(&normal.gradient).map(|(step, slope)| step * slope).sum();
+            if gain < GAIN_MIN {
+                break;
+            }
             let mut share = 1.0;
             // A full step that makes things worse is halved: twice is enough near a solution.
             for _ in 0..3 {
@@ -243,9 +258,6 @@ impl Problem<'_> {
                     break;
                 }
                 share *= 0.4;
-            }
-            if step[HEIGHT].abs() < 0.005 && step[SPEED].abs() < 0.01 {
-                break;
             }
         }
         let low = linear::cholesky(&normal.information)?;

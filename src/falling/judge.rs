@@ -78,14 +78,16 @@ fn add_release(calibration: &Calibration, track: &Cleaned, fit: &Fit, shares: &[
     if !beginning.error_m.is_finite() {
         return;
     }
-    let Some(release) = release::range(fit, shares, beginning) else { return };
-    beginning.at_edge |= release.above_sight > ABOVE_FROM;
+    let Some(mut release) = release::range(fit, shares, beginning) else { return };
+    if !beginning.at_edge && release.above_sight > ABOVE_FROM {
+        beginning.at_edge = true;
+        release = release::range(fit, shares, beginning).unwrap_or(release);
+    }
     verdict.release_median_m = Some(release.median_m);
     verdict.at_or_above = beginning.at_edge;
     if beginning.at_edge {
-        let low = release::at_or_above(fit, shares, beginning).unwrap_or(release.low_m);
-        verdict.release_low_m = Some(low);
-        verdict.floor_low = Some(facade.floor_at(low));
+        verdict.release_low_m = Some(release.one_sided_low_m);
+        verdict.floor_low = Some(facade.floor_at(release.one_sided_low_m));
     } else {
         verdict.release_low_m = Some(release.low_m);
         verdict.release_high_m = Some(release.high_m);

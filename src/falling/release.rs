@@ -14,7 +14,7 @@ use super::fit::{Fit, HEIGHT, SPEED};
 const OUTSIDE: f64 = 0.10;
 const BINS: usize = 320;
 /// Rungs and times with less than this share are skipped.
-const SHARE_MIN: f64 = 0.003;
+const SHARE_MIN: f64 = 0.005;
 
 /// How the track began.
 #[derive(Debug, Clone, Copy)]
@@ -38,22 +38,25 @@ pub(super) struct Beginning {
 pub(super) struct Release {
     pub(super) low_m: f64,
     pub(super) high_m: f64,
+    /// Lower end where the upper one is open: all of the doubt is on this side.
+    pub(super) one_sided_low_m: f64,
     pub(super) median_m: f64,
     /// Belief that it was released above the picture.
     pub(super) above_sight: f64,
 }
 
-/// Two-sided 90 % range; where `one_sided`, all of the doubt is on the low side.
+/// The range of release heights.
 pub(super) fn range(fit: &Fit, shares: &[f64], beginning: Beginning) -> Option<Release> {
     let histogram = Histogram::of(fit, shares, beginning)?;
     let (low, high) = (histogram.quantile(OUTSIDE / 2.0), histogram.quantile(1.0 - OUTSIDE / 2.0));
     let above_sight = 1.0 - histogram.below(beginning.sight_m);
-    Some(Release { low_m: low, high_m: high, median_m: histogram.quantile(0.5), above_sight })
-}
-
-/// Low end where the high end is open.
-pub(super) fn at_or_above(fit: &Fit, shares: &[f64], beginning: Beginning) -> Option<f64> {
-    Some(Histogram::of(fit, shares, beginning)?.quantile(OUTSIDE))
+    Some(Release {
+        low_m: low,
+        high_m: high,
+        one_sided_low_m: histogram.quantile(OUTSIDE),
+        median_m: histogram.quantile(0.5),
+        above_sight,
+    })
 }
 
 struct Histogram {
@@ -63,9 +66,11 @@ struct Histogram {
     sum: f64,
 }
 
-/// Nodes and weights of the normal distribution in seven points, -2.4 to 2.4 standard errors.
-const NODES: [(f64, f64); 7] =
-    [(-2.4, 0.0185), (-1.6, 0.0888), (-0.8, 0.232), (0.0, 0.3214), (0.8, 0.232), (1.6, 0.0888), (2.4, 0.0185)];
+/// Nodes and weights of the normal distribution in five points (Gauss-Hermite).
+const NODES: [(f64, f64); 5] =
+    [(-2.857, 0.01126), (-1.3556, 0.22208), (0.0, 0.53333), (1.3556, 0.22208), (2.857, 0.01126)];
+/// Times back that are tried.
+const STEPS: u8 = 22;
 
 impl Histogram {
     fn of(fit: &Fit, shares: &[f64], beginning: Beginning) -> Option<Self> {
@@ -92,20 +97,21 @@ impl Histogram {
     fn add_way_back(&mut self, state: State, share: f64, beginning: Beginning) {
         // Finer near the first point, where most releases are: b = s² grows from a fraction of a frame.
         let longest = BACK_MAX_S;
-        let steps = 28;
-        let mut ways = [(0.0, 0.0); 28];
+        let steps = f64::from(STEPS);
+        let mut ways = [(0.0, 0.0); STEPS as usize];
         let mut sum = 0.0;
         for (index, way) in ways.iter_mut().enumerate() {
-            let share = (index as f64 + 0.5) / f64::from(steps);
+            let share = (index as f64 + 0.5) / steps;
             let back = longest * share * share;
-            let width = longest * 2.0 * share / f64::from(steps);
+            let width = longest * 2.0 * share / steps;
             let Some((above, then)) = drag::before(state.speed, state.terminal, back) else { break };
             let height = state.height + above;
             if height > beginning.top_m {
                 break;
             }
             let belief = width * release_speed(then) * time_unseen(back, beginning);
-            *way = (height, if height < 0.2 { 0.0 } else { belief });
+            let impossible = height < 0.2 || (beginning.at_edge && height < beginning.sight_m - SIGHT_SLACK_M);
+            *way = (height, if impossible { 0.0 } else { belief });
             sum += way.1;
         }
         if sum <= 0.0 {
@@ -159,6 +165,8 @@ struct State {
     error: f64,
 }
 
+/// What enters the picture was released above its edge, give or take the size of the thing, metres.
+const SIGHT_SLACK_M: f64 = 0.5;
 /// Nothing falls longer unseen before its first point, seconds (44 m in free fall, 60 m of facade with light things).
 const BACK_MAX_S: f64 = 3.6;
 

@@ -78,7 +78,7 @@ pub fn play(plan: Plan, each: &mut dyn FnMut(&Stage, Outcome)) {
         let mut dice = Dice::new(plan.seed.wrapping_mul(1_000_003).wrapping_add(number as u64));
         let stage = stage(&mut dice);
         for _ in 0..plan.falls {
-            let (truth, track) = a_fall(&stage, &mut dice);
+            let Some((truth, track)) = a_fall(&stage, &mut dice) else { continue };
             finish(number, &stage, truth, track, each);
         }
         for _ in 0..plan.alikes {
@@ -90,10 +90,11 @@ pub fn play(plan: Plan, each: &mut dyn FnMut(&Stage, Outcome)) {
     }
 }
 
-fn a_fall(stage: &Stage, dice: &mut Dice) -> (Truth, Track) {
+/// `None` where the camera is turned so far aside that nothing passes through its picture.
+fn a_fall(stage: &Stage, dice: &mut Dice) -> Option<(Truth, Track)> {
     let body = dice.pick(&BODIES);
     let throw = if dice.chance(0.35) { Throw::Drop } else { dice.pick(&THROWS) };
-    loop {
+    for _ in 0..30 {
         let defects = Defects::random(dice, stage.scene.fps);
         let fall = bodies::fall(&stage.scene, dice, body, throw, defects);
         if fall.track.dots.is_empty() {
@@ -108,8 +109,9 @@ fn a_fall(stage: &Stage, dice: &mut Dice) -> (Truth, Track) {
             impact_t: fall.impact_t,
             impact_speed_ms: fall.impact_speed_ms,
         };
-        return (Truth::Fall(truth), fall.track);
+        return Some((Truth::Fall(truth), fall.track));
     }
+    None
 }
 
 fn finish(number: usize, stage: &Stage, truth: Truth, track: Track, each: &mut dyn FnMut(&Stage, Outcome)) {

@@ -90,7 +90,7 @@ pub fn film(
             _ => left = first_visible.is_some(),
         }
         frame += 1;
-        if left || frame > 60 * 50 || seen.len() >= defects.frames_max {
+        if left || f64::from(frame) > 30.0 * scene.fps || seen.len() >= defects.frames_max {
             break;
         }
     }
