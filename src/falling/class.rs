@@ -14,7 +14,7 @@ use super::track::Cleaned;
 mod weights;
 
 /// How many quantities are looked at.
-pub const QUANTITIES: usize = 20;
+pub const QUANTITIES: usize = 25;
 
 /// Probabilities of the three kinds; their sum is 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -42,7 +42,9 @@ pub(super) fn quantities(calibration: &Calibration, track: &Cleaned, fit: &Fit) 
     let light = fit.ln_light - fit.ln_other;
     let along = (fit.along_ms.abs() / 4.0).min(4.0);
     let (acceleration, error) = fit.acceleration;
-    let strength = ((acceleration - 9.8).abs() / (error + 0.8)).min(6.0);
+    let above = ((acceleration - 11.5) / (error + 0.5)).clamp(0.0, 6.0);
+    let below = ((6.0 - acceleration) / (error + 0.5)).clamp(0.0, 6.0);
+    let (outward, doubt) = best.map_or((0.0, 1.0), |rung| rung.outward());
     let needed = height + speed.max(0.0).powi(2) / 19.6 - calibration.facade().roof_m();
     let noise = fit.noise.pixels.ln();
     [
@@ -59,7 +61,12 @@ pub(super) fn quantities(calibration: &Calibration, track: &Cleaned, fit: &Fit) 
         (dropped / storey).clamp(-3.0, 6.0) / 2.0,
         error.clamp(0.05, 20.0).ln() / 2.0,
         along,
-        strength / 2.0,
+        above / 2.0,
+        below / 2.0,
+        (outward / 5.0).clamp(-0.2, 2.5),
+        (outward / doubt.max(0.3) / 3.0).clamp(-1.0, 3.0),
+        if fit.noise.structure > 1.5 { 1.0 } else { 0.0 },
+        (0.5 - fit.along_ms.abs()).clamp(0.0, 0.5),
         (speed / 10.0).clamp(-1.0, 4.0),
         fit.duration_s.min(3.0),
         (needed / 10.0).clamp(0.0, 3.0),

@@ -9,7 +9,7 @@
 //! Refuses to know classes and thresholds; it hands out evidences.
 
 use super::camera::Calibration;
-use super::drag::{self, GRAVITY};
+use super::drag;
 use super::linear::{self, Square};
 use super::motion::{self, Fitted, Moments, Noise, ORDER};
 use super::track::{Cleaned, Sample};
@@ -43,8 +43,10 @@ const OUTWARD: usize = 3;
 
 /// Beliefs about the parameters: mean and spread. Windows and balconies end within a metre or two of the plane; outward
 /// speeds are those of throws.
-const MEAN: [f64; PARAMS] = [0.0, 5.0, 0.7, 0.5];
-const SPREAD: [f64; PARAMS] = [30.0, 10.0, 0.7, 1.5];
+const MEAN: [f64; PARAMS] = [0.0, 5.0, 0.7, 0.8];
+const SPREAD: [f64; PARAMS] = [30.0, 10.0, 0.7, 2.5];
+/// Towards the wall there is no room, m/s.
+const INWARD_MAX: f64 = -0.4;
 const ROUNDS: usize = 4;
 /// A step that would lower the squared misfit by less changes nothing anyone can see.
 const GAIN_MIN: f64 = 0.02;
@@ -102,7 +104,7 @@ const OTHERS: [Kind; 6] = [
 ];
 
 /// Sideways motion of a dense and of a light fall.
-const ALONG_DENSE: [f64; ORDER] = [30.0, 3.0, 0.5, 0.3];
+const ALONG_DENSE: [f64; ORDER] = [30.0, 3.5, 1.0, 0.6];
 const ALONG_LIGHT: [f64; ORDER] = [30.0, 3.0, 1.5, 1.5];
 
 /// Fits everything to a cleaned track. `None` where the numbers are degenerate.
@@ -276,7 +278,7 @@ impl Problem<'_> {
     fn bound(&self, params: &mut [f64; PARAMS]) {
         params[SPEED] = params[SPEED].clamp(-40.0, 80.0);
         params[DEPTH] = params[DEPTH].clamp(-0.3 * self.distance_m, 0.6 * self.distance_m);
-        params[OUTWARD] = params[OUTWARD].clamp(-15.0, 15.0);
+        params[OUTWARD] = params[OUTWARD].clamp(INWARD_MAX, 15.0);
     }
 
     fn normal(&self, params: &[f64; PARAMS]) -> Normal {
@@ -314,6 +316,13 @@ impl Problem<'_> {
     }
 }
 
+impl Rung {
+    /// Speed towards the camera and its standard error, m/s.
+    pub(super) fn outward(&self) -> (f64, f64) {
+        (self.params[OUTWARD], self.cov[OUTWARD][OUTWARD].max(0.0).sqrt())
+    }
+}
+
 impl Fit {
     /// The likeliest fall and the shares of all rungs among falls of the given kinds.
     pub(super) fn shares(&self, dense: f64, light: f64) -> Vec<f64> {
@@ -329,11 +338,5 @@ impl Fit {
             .collect();
         let sum: f64 = raw.iter().sum();
         if sum > 0.0 { raw.into_iter().map(|share| share / sum).collect() } else { raw }
-    }
-
-    /// Acceleration that a dense fall would show here, for comparison in reports.
-    pub(super) fn is_free_fall(&self) -> bool {
-        let (acceleration, error) = self.acceleration;
-        (acceleration - GRAVITY).abs() <= 2.0 * error + 1.5
     }
 }

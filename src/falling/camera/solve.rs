@@ -2,7 +2,7 @@
 //!
 //! Refuses to know what the view is used for. Runs once per camera, so it is written to be sure rather than fast.
 
-use super::{ALONG, HEIGHT, K1, LN_DISTANCE, LN_FOCAL, PARAMS, PITCH, Params, ROLL, Residual, View, YAW};
+use super::{ALONG, HEIGHT, K1, LN_DISTANCE, LN_FOCAL, PARAMS, PITCH, Params, Residual, View};
 use crate::falling::linear::{self, Square};
 use crate::falling::site::{CameraConfig, Reference};
 
