@@ -76,10 +76,21 @@ pub(super) fn quantities(calibration: &Calibration, track: &Cleaned, fit: &Fit) 
     ]
 }
 
+/// Whether there is enough to see: eight points over most of two storeys. Short tracks have weights of their own, because
+/// a glimpse shows other things than a path does.
+pub fn is_long(quantities: &[f64; QUANTITIES]) -> bool {
+    quantities[POINTS] > -0.25 && quantities[STOREYS] > 0.8
+}
+
+/// ln of the points over ten, and half the storeys passed downwards.
+const POINTS: usize = 9;
+const STOREYS: usize = 10;
+
 /// Probabilities from the quantities.
 pub(super) fn odds(quantities: &[f64; QUANTITIES]) -> Odds {
     let score = |weights: &[f64; QUANTITIES]| -> f64 { weights.iter().zip(quantities).map(|(w, q)| w * q).sum() };
-    let (dense, light) = (score(&weights::DENSE), score(&weights::LIGHT));
+    let [dense, light] = if is_long(quantities) { &weights::LONG } else { &weights::SHORT };
+    let (dense, light) = (score(dense), score(light));
     let most = dense.max(light).max(0.0);
     let (dense, light, other) = ((dense - most).exp(), (light - most).exp(), (-most).exp());
     let sum = dense + light + other;

@@ -221,8 +221,10 @@ impl Figures {
         for key in [format!("{:?}", fall.throw), format!("{:?}", fall.body), format!("open {}", verdict.at_or_above)] {
             self.cover.entry(key).or_default().add(inside);
         }
+        let kind = if light { "light" } else { "dense" };
+        self.cover.entry(format!("{kind} {:?} open {}", fall.throw, verdict.at_or_above)).or_default().add(inside);
         for (side, out) in [("under", fall.release_m < low), ("over", fall.release_m > high)] {
-            self.cover.entry(format!("{side} {}", verdict.at_or_above)).or_default().add(out);
+            self.cover.entry(format!("{side} {kind} {}", verdict.at_or_above)).or_default().add(out);
         }
         if track.entered {
             self.edge_said.add(verdict.at_or_above);
