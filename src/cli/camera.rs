@@ -69,9 +69,7 @@ pub(crate) fn main(args: &CameraArgs) -> Result<ExitCode> {
 fn cameras(path: &Path) -> Result<Option<(CamerasFile, BTreeMap<String, Calibration>)>> {
     let mut text = String::new();
     let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
-    file.take(FILE_BYTES_MAX)
-        .read_to_string(&mut text)
-        .with_context(|| format!("cannot read {}", path.display()))?;
+    file.take(FILE_BYTES_MAX).read_to_string(&mut text).with_context(|| format!("cannot read {}", path.display()))?;
     let (file, mut faults) = match CamerasFile::read(&text) {
         Ok(file) => (file, Vec::new()),
         Err(faults) => return Ok(complain(path, &faults)),

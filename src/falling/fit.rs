@@ -47,7 +47,7 @@ const MEAN: [f64; PARAMS] = [0.0, 5.0, 0.7, 0.8];
 const SPREAD: [f64; PARAMS] = [30.0, 10.0, 0.7, 2.5];
 /// Towards the wall there is no room, m/s.
 const INWARD_MAX: f64 = -0.4;
-const ROUNDS: usize = 4;
+const ROUNDS: usize = 6;
 /// A step that would lower the squared misfit by less changes nothing anyone can see.
 const GAIN_MIN: f64 = 0.02;
 /// Rungs this much less likely than the best (in ln) end the ladder: the next are worse still.
@@ -235,18 +235,31 @@ struct Normal {
     chi_squared: f64,
 }
 
+impl Normal {
+    /// The step with one parameter going exactly so far and no further.
+    fn held_at(&self, param: usize, way: f64) -> Option<[f64; PARAMS]> {
+        const FIRM: f64 = 1e6;
+        let (mut information, mut gradient) = (self.information, self.gradient);
+        information[param][param] += FIRM;
+        gradient[param] += FIRM * way;
+        Some(linear::solve(&linear::cholesky(&information)?, &gradient))
+    }
+}
+
 impl Problem<'_> {
     fn descend(&self, start: [f64; PARAMS]) -> Option<Rung> {
         let mut params = start;
         let mut normal = self.normal(&params);
         for _ in 0..ROUNDS {
-            let low = linear::cholesky(&normal.information)?;
-            let step = linear::solve(&low, &normal.gradient);
+            let mut step = linear::solve(&linear::cholesky(&normal.information)?, &normal.gradient);
+            if params[OUTWARD] - step[OUTWARD] < INWARD_MAX {
+                step = normal.held_at(OUTWARD, params[OUTWARD] - INWARD_MAX)?;
+            }
             let gain: f64 = step.iter().zip(&normal.gradient).map(|(step, slope)| step * slope).sum();
-            if gain < GAIN_MIN {
+            if gain.abs() < GAIN_MIN {
                 break;
             }
-            let mut share = 1.0;
+            let (mut share, mut better) = (1.0, false);
             // A full step that makes things worse is halved: twice is enough near a solution.
             for _ in 0..3 {
                 let mut next = params;
@@ -257,9 +270,13 @@ impl Problem<'_> {
                 let there = self.normal(&next);
                 if there.chi_squared <= normal.chi_squared {
                     (params, normal) = (next, there);
+                    better = true;
                     break;
                 }
                 share *= 0.4;
+            }
+            if !better {
+                break;
             }
         }
         let low = linear::cholesky(&normal.information)?;

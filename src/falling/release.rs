@@ -48,7 +48,8 @@ pub(super) struct Release {
 /// The range of release heights.
 pub(super) fn range(fit: &Fit, shares: &[f64], beginning: Beginning) -> Option<Release> {
     let histogram = Histogram::of(fit, shares, beginning)?;
-    let (low, high) = (histogram.quantile(beginning.outside.0 / 2.0), histogram.quantile(1.0 - beginning.outside.0 / 2.0));
+    let (low, high) =
+        (histogram.quantile(beginning.outside.0 / 2.0), histogram.quantile(1.0 - beginning.outside.0 / 2.0));
     let above_sight = 1.0 - histogram.below(beginning.sight_m);
     Some(Release {
         low_m: low,
@@ -94,8 +95,7 @@ const THROWS: [(f64, f64); 19] = [
 /// Speeds around the fitted one that are tried, in standard errors.
 const NODES: i32 = 5;
 /// Nodes and weights of the normal distribution for the spread of one height.
-const SPREAD: [(f64, f64); 5] =
-    [(-2.0, 0.067), (-1.0, 0.2459), (0.0, 0.3742), (1.0, 0.2459), (2.0, 0.067)];
+const SPREAD: [(f64, f64); 5] = [(-2.0, 0.067), (-1.0, 0.2459), (0.0, 0.3742), (1.0, 0.2459), (2.0, 0.067)];
 /// Gusts move a dense thing and a light one by about this much, m/s.
 const GUST_DENSE: f64 = 0.1;
 const GUST_LIGHT: f64 = 0.5;
@@ -119,7 +119,11 @@ impl Histogram {
             let height_error = rung.cov[HEIGHT][HEIGHT].max(0.0).sqrt() * beginning.widen;
             let tied = rung.cov[HEIGHT][SPEED] / rung.cov[SPEED][SPEED].max(1e-12) * (stated / speed_error).powi(2);
             let sail = if index < DENSE_RUNGS { 0.0 } else { SAIL_M };
-            let own = (height_error.powi(2) - (tied * speed_error).powi(2)).max(0.0).sqrt().hypot(beginning.error_m).hypot(sail);
+            let own = (height_error.powi(2) - (tied * speed_error).powi(2))
+                .max(0.0)
+                .sqrt()
+                .hypot(beginning.error_m)
+                .hypot(sail);
             let drop = Drop { terminal: rung.terminal_ms, error: own };
             let mut nodes = 0.0;
             for step in -NODES..=NODES {

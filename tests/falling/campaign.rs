@@ -260,10 +260,20 @@ impl Figures {
         line("at or above, entered the picture", self.edge_said);
         line("at or above, otherwise", self.edge_false);
         println!("median range {:.2} storeys (all)", median(&self.ranges_storeys));
-        println!("median range {:.2} storeys (25 fps, 5 cm) of {}", median(&self.ranges_good_storeys), self.ranges_good_storeys.len());
+        println!(
+            "median range {:.2} storeys (25 fps, 5 cm) of {}",
+            median(&self.ranges_good_storeys),
+            self.ranges_good_storeys.len()
+        );
         for (tenth, (share, sum)) in self.reliability.iter().enumerate().filter(|(_, r)| r.0.all > 0) {
-            println!("p {:.1}-{:.1}: said {:.3} right {:.3} of {}", tenth as f64 / 10.0, (tenth + 1) as f64 / 10.0,
-                sum / share.all as f64, share.percent() / 100.0, share.all);
+            println!(
+                "p {:.1}-{:.1}: said {:.3} right {:.3} of {}",
+                tenth as f64 / 10.0,
+                (tenth + 1) as f64 / 10.0,
+                sum / share.all as f64,
+                share.percent() / 100.0,
+                share.all
+            );
         }
         for (kind, share) in &self.alikes {
             println!("  {kind:14} dense {:5.2} % of {}", share.percent(), share.all);

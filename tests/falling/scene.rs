@@ -50,8 +50,7 @@ impl Scene {
         let storeys = 6 + dice.below(28);
         let storey_m = dice.within(2.8, 3.3);
         let ground_m = if dice.chance(0.4) { dice.within(3.3, 5.0) } else { storey_m };
-        let base_m =
-            (0..storeys).map(|n| if n == 0 { 0.0 } else { ground_m + (n as f64 - 1.0) * storey_m }).collect();
+        let base_m = (0..storeys).map(|n| if n == 0 { 0.0 } else { ground_m + (n as f64 - 1.0) * storey_m }).collect();
         Self {
             storeys,
             storey_m,
@@ -168,8 +167,7 @@ impl Scene {
         let across = (share.0 - 0.5) * self.frame.0 / self.focal;
         let down = (share.1 - 0.5) * self.frame.1 / self.focal;
         std::array::from_fn(|axis| {
-            self.eye[axis]
-                + far_m * (self.turn[2][axis] + across * self.turn[0][axis] - down * self.turn[1][axis])
+            self.eye[axis] + far_m * (self.turn[2][axis] + across * self.turn[0][axis] - down * self.turn[1][axis])
         })
     }
 }
