@@ -120,10 +120,16 @@ pub(super) fn fit(calibration: &Calibration, track: &Cleaned) -> Option<Fit> {
     let ln_other = others(&up, &along, count)?;
     let free = up.fit(&[30.0, 60.0, 60.0, 1e-3])?;
     let scale = scale_error(calibration, samples);
-    let sides = (along.fit(&ALONG_DENSE)?, along.fit(&ALONG_LIGHT)?);
+    let side = along.fit(&ALONG_DENSE)?;
     let mut rungs = climb(calibration, &points, &up, &free, scale);
     for (index, rung) in rungs.iter_mut().enumerate() {
-        let side = if index < DENSE_RUNGS { &sides.0 } else { &sides.1 };
+        let spread = if index < DENSE_RUNGS { &ALONG_DENSE } else { &ALONG_LIGHT };
+        // Coming towards the camera also drives a thing apart from the lens sideways.
+        let side = if rung.params[OUTWARD].abs() * duration_s > DRIVEN_SHARE * calibration.distance_m() {
+            rung.unstretched(calibration, &points).fit(spread)?
+        } else {
+            along.fit(spread)?
+        };
         rung.ln_evidence = ln_evidence(rung.chi_squared + side.chi_squared, rung.occam + side.occam, count);
     }
     let mixed = |range: std::ops::Range<usize>| {
@@ -138,7 +144,7 @@ pub(super) fn fit(calibration: &Calibration, track: &Cleaned) -> Option<Fit> {
         noise,
         misfit: best / samples.len() as f64,
         acceleration: (-(free.terms[2] + free.terms[3] * middle), free.cov[2][2].max(0.0).sqrt()),
-        along_ms: sides.1.terms[1],
+        along_ms: side.terms[1],
         start_t: start,
         duration_s,
         rungs,
@@ -333,7 +339,20 @@ impl Problem<'_> {
     }
 }
 
+/// Movement towards the camera that matters sideways, as a share of the distance.
+const DRIVEN_SHARE: f64 = 0.02;
+
 impl Rung {
+    /// The along coordinate as it would be seen on the plane.
+    fn unstretched(&self, calibration: &Calibration, points: &[Point]) -> Moments {
+        let (lens, distance) = (calibration.lens_along_m(), calibration.distance_m());
+        let [_, _, depth, outward] = self.params;
+        motion::moments(points.iter().map(|point| {
+            let share = ((distance - depth - outward * point.t) / distance).max(0.25);
+            (point.t, lens + (point.along_m - lens) * share, point.along_weight / (share * share))
+        }))
+    }
+
     /// Speed towards the camera and its standard error, m/s.
     pub(super) fn outward(&self) -> (f64, f64) {
         (self.params[OUTWARD], self.cov[OUTWARD][OUTWARD].max(0.0).sqrt())
