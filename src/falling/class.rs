@@ -44,7 +44,7 @@ pub(super) fn quantities(calibration: &Calibration, track: &Cleaned, fit: &Fit) 
     let (acceleration, error) = fit.acceleration;
     let above = ((acceleration - 11.5) / (error + 0.5)).clamp(0.0, 6.0);
     let below = ((6.0 - acceleration) / (error + 0.5)).clamp(0.0, 6.0);
-    let (outward, doubt) = best.map_or((0.0, 1.0), |rung| rung.outward());
+    let (outward, doubt) = best.map_or((0.0, 1.0), super::fit::Rung::outward);
     let needed = height + speed.max(0.0).powi(2) / 19.6 - calibration.facade().roof_m();
     let noise = fit.noise.pixels.ln();
     [

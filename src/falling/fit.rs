@@ -8,6 +8,8 @@
 //!
 //! Refuses to know classes and thresholds; it hands out evidences.
 
+#![allow(clippy::needless_range_loop)] // formulas over rows and columns read best with indices
+
 use super::camera::Calibration;
 use super::drag;
 use super::linear::{self, Square};

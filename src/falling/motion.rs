@@ -4,6 +4,8 @@
 //!
 //! Refuses to know drag and gravity. All linear, so nothing can fail to converge.
 
+#![allow(clippy::needless_range_loop)] // formulas over rows and columns read best with indices
+
 use super::linear::{self, Square};
 use super::track::Sample;
 
