@@ -111,7 +111,7 @@ fn hostile_numbers_end_in_undecidable() {
         let verdict = judge(&calibration, &Event { track: (0..50).map(point).collect() });
         assert_eq!(verdict.class, Class::Undecidable, "{bad}");
     }
-    let still = |n: u32| TrackPoint { t: f64::from(n), x: 5.0, y: 5.0, w: None, h: None };
+    let still = |n: u32| TrackPoint { t: f64::from(n) * 0.04, x: 5.0, y: 5.0, w: None, h: None };
     assert_eq!(judge(&calibration, &Event { track: (0..50).map(still).collect() }).class, Class::Undecidable);
 }
 

@@ -14,7 +14,7 @@ use super::track::Cleaned;
 mod weights;
 
 /// How many quantities are looked at.
-pub const QUANTITIES: usize = 25;
+pub const QUANTITIES: usize = 30;
 
 /// Probabilities of the three kinds; their sum is 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -73,6 +73,11 @@ pub(super) fn quantities(calibration: &Calibration, track: &Cleaned, fit: &Fit) 
         (dropped / storey).clamp(0.05, 10.0).ln(),
         noise,
         (dense - light).clamp(-8.0, 8.0) / 3.0,
+        squash(dense) * (speed / 10.0).clamp(-1.0, 3.0),
+        squash(dense) * along,
+        squash(dense) * error.clamp(0.05, 20.0).ln() / 2.0,
+        squash(dense) * (samples.len() as f64 / 10.0).ln(),
+        along * along / 4.0,
     ]
 }
 

@@ -13,7 +13,7 @@ use super::{Class, Event, Verdict};
 /// "Dense" raises the alarm of the highest level: it wants this probability on a track of eight points over two storeys,
 pub const DENSE_FROM: f64 = 0.45;
 /// and this on a shorter one, where birds and drops of rain look the same.
-pub const DENSE_SHORT_FROM: f64 = 0.74;
+pub const DENSE_SHORT_FROM: f64 = 0.75;
 /// "Light" and "not falling" only order the review.
 pub const LIGHT_FROM: f64 = 0.6;
 /// Below this the duty person is told that nothing can be said.

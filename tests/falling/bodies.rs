@@ -6,7 +6,7 @@ use crate::scene::{Scene, Vec3};
 
 /// How it left the hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Throw {
+pub(crate) enum Throw {
     Drop,
     Gentle,
     Hard,
@@ -15,7 +15,7 @@ pub enum Throw {
 
 /// What is thrown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Body {
+pub(crate) enum Body {
     CigaretteEnd,
     Paper,
     FoodBag,
@@ -25,12 +25,12 @@ pub enum Body {
     FlowerPot,
 }
 
-pub const BODIES: [Body; 7] =
+pub(crate) const BODIES: [Body; 7] =
     [Body::CigaretteEnd, Body::Paper, Body::FoodBag, Body::Bottle, Body::Can, Body::Brick, Body::FlowerPot];
-pub const THROWS: [Throw; 4] = [Throw::Drop, Throw::Gentle, Throw::Hard, Throw::Upward];
+pub(crate) const THROWS: [Throw; 4] = [Throw::Drop, Throw::Gentle, Throw::Hard, Throw::Upward];
 
 impl Body {
-    pub fn is_dense(self) -> bool {
+    pub(crate) fn is_dense(self) -> bool {
         matches!(self, Self::Bottle | Self::Can | Self::Brick | Self::FlowerPot)
     }
 
@@ -57,16 +57,14 @@ struct Make {
 }
 
 /// One simulated fall with its truth.
-pub struct Fall {
-    pub body: Body,
-    pub throw: Throw,
-    pub track: Track,
-    pub release_m: f64,
-    pub impact_speed_ms: f64,
+pub(crate) struct Fall {
+    pub(crate) track: Track,
+    pub(crate) release_m: f64,
+    pub(crate) impact_speed_ms: f64,
     /// Seconds on the clock of the track.
-    pub impact_t: f64,
+    pub(crate) impact_t: f64,
     /// Speed at which weight and drag balance, m/s.
-    pub terminal_ms: f64,
+    pub(crate) terminal_ms: f64,
 }
 
 const AIR: f64 = 1.2;
@@ -107,7 +105,7 @@ fn window(scene: &Scene, dice: &mut Dice) -> (Vec3, f64) {
 }
 
 /// A fall in that scene, filmed.
-pub fn fall(scene: &Scene, dice: &mut Dice, body: Body, throw: Throw, defects: Defects) -> Fall {
+pub(crate) fn fall(scene: &Scene, dice: &mut Dice, body: Body, throw: Throw, defects: Defects) -> Fall {
     let make = body.make(dice);
     let (start, release_m) = window(scene, dice);
     let path = flight(&make, start, velocity(throw, dice), dice);
@@ -131,8 +129,6 @@ pub fn fall(scene: &Scene, dice: &mut Dice, body: Body, throw: Throw, defects: D
     let track = film(scene, dice, defects, make.size, &mut at);
     let [x, y, z] = impact.1;
     Fall {
-        body,
-        throw,
         track,
         release_m,
         impact_speed_ms: (x * x + y * y + z * z).sqrt(),

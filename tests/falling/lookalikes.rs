@@ -8,7 +8,7 @@ use crate::scene::{Scene, Vec3};
 
 /// Kinds of look-alikes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Alike {
+pub(crate) enum Alike {
     BirdGliding,
     BirdDiving,
     BirdFlapping,
@@ -24,7 +24,7 @@ pub enum Alike {
     Balloon,
 }
 
-pub const ALIKES: [Alike; 13] = [
+pub(crate) const ALIKES: [Alike; 13] = [
     Alike::BirdGliding,
     Alike::BirdDiving,
     Alike::BirdFlapping,
@@ -41,7 +41,7 @@ pub const ALIKES: [Alike; 13] = [
 ];
 
 /// A filmed look-alike.
-pub fn film_alike(scene: &Scene, dice: &mut Dice, kind: Alike, defects: Defects) -> Track {
+pub(crate) fn film_alike(scene: &Scene, dice: &mut Dice, kind: Alike, defects: Defects) -> Track {
     match kind {
         Alike::BirdGliding => bird(scene, dice, defects, 0.3),
         Alike::BirdDiving => dive(scene, dice, defects),
