@@ -159,7 +159,10 @@ async fn only_a_camera_with_its_own_credential_is_heard() {
         assert!(told.status == 401 && told.has("www-authenticate: Basic"), "{path} {auth}: {told:?}");
         assert!(!told.has("secret"));
     }
-    assert_eq!(rig.refused().await.why, Why::Credential);
+    let known = [rig.refused().await, rig.refused().await, rig.refused().await, rig.refused().await];
+    assert!(known.iter().all(|note| note.why == Why::Credential && &*note.camera != "?"), "{known:?}");
+    let stranger = rig.refused().await;
+    assert!(&*stranger.camera == "?" && stranger.detail.contains("`other`"), "{stranger:?}");
     for (path, status) in [("/", 404), ("/vision", 404), ("/vision/cam/x", 404)] {
         assert_eq!(post(at, path, &[AUTH, JSON], b"{}").await.status, status, "{path}");
     }

@@ -276,9 +276,10 @@ async fn take(shared: &Shared, door: &Arc<Door>, request: Request, from: &str) -
 /// No such camera, or a wrong credential: nobody is told which.
 fn stranger(shared: &Shared, camera: &str, from: &str) -> Response {
     let fault = Fault::new(Why::Credential, "no camera of this name with this credential");
-    match shared.outlet.door(camera) {
-        Some(door) => shared.outlet.refuse(door, &fault, b"", from),
-        None => tracing::debug!(from, "a post for no camera of ours"),
+    if let Some(door) = shared.outlet.door(camera) {
+        shared.outlet.refuse(door, &fault, b"", from);
+    } else {
+        shared.outlet.stranger(camera, from);
     }
     let mut response = refused(StatusCode::UNAUTHORIZED, &fault);
     response.headers_mut().insert(

@@ -126,7 +126,7 @@ async fn pour(
             Shape::Plain(body) => body.extend_from_slice(&piece),
             Shape::Parts(multipart, count, form) => {
                 multipart.feed(&piece);
-                while let Some(part) = multipart.next().map_err(Trouble::Fault)? {
+                while let Some(part) = multipart.take_part().map_err(Trouble::Fault)? {
                     *count += 1;
                     if *count > PARTS_MAX {
                         return Err(fault(Why::TooLarge, format!("more than {PARTS_MAX} parts")));
