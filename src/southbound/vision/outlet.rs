@@ -190,7 +190,11 @@ impl Outlet {
                 _ => busy = true,
             }
         }
-        if busy { Verdict::Busy } else { Verdict::Taken(taken) }
+        if busy {
+            door.gate().counts_mut().busy += 1;
+            return Verdict::Busy;
+        }
+        Verdict::Taken(taken)
     }
 
     /// Where to hear whether it was stored; `None` if there was no room in time.
