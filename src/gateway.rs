@@ -202,9 +202,7 @@ impl Gateway {
         tracing::info!(?end, "stopping");
         crate::supervise::watchdog::stopping();
         drop(askers);
-        if let Some(vision) = vision {
-            vision.stop().await;
-        }
+        vision::stop(vision).await;
         south.stop(STAGE_GRACE).await;
         middle.stop(STAGE_GRACE).await;
         // Held until here: the pipeline ends when it is told to, not when the lines do.

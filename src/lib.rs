@@ -13,10 +13,11 @@
 //!                          │ alarms: Condition → Alarm    journal
 //!                          └▶ live table ─▶ api ─▶ page, staff (acknowledge, reset)
 //!
-//!  field runtime (1 thread): lines, pipeline     writer thread: store     office runtime (1 thread): api, northbound
+//!  field runtime (1 thread): lines, pipeline     writer thread: store     office runtime (1 thread): api, northbound, cases
+//!  vision runtime (1 thread, with cameras): what they post and stream
 //! ```
 //!
-//! Three threads, so that one bad thing stops one thing: a page that renders slowly or a cloud that hangs takes the office's
+//! Threads of their own, so that one bad thing stops one thing: a page that renders slowly or a cloud that hangs takes the office's
 //! time, a disk that stalls takes the writer's, and neither delays an alarm. Within a thread, tasks talk through bounded
 //! channels of [`model`] types.
 //!
@@ -29,7 +30,7 @@
 //! | [`text`] | TOML with places: reader, fields, complaints | what the fields mean |
 //! | [`profile`] | device profiles: decoding, golden vectors | tasks, sockets |
 //! | [`falling`] | camera calibration, tracks of falling objects, verdicts; pure | cases, files, clocks |
-//! | [`southbound`] | lines: schedule, matching of answers, sessions, MQTT client and listener | store, cloud |
+//! | [`southbound`] | lines: schedule, matching of answers, sessions, MQTT client and listener; events of cameras | store, cloud |
 //! | [`conditioning`] | scale, range, sentinel, deadband, counters, staleness | tasks; time is an argument |
 //! | [`rules`] | limit, state, rate, count, absence, expression; delays | clock, task, database |
 //! | [`alarms`] | the ISA-18.2 states, gatehouse's own alarms, flood figures | channels, SQL |

@@ -64,7 +64,7 @@ fn counts(site: &Record, cx: &mut Context<'_>) {
             cx.error(code::RANGE, one.key_span, (&message.0, &message.1), ("use a second gateway", "请另设一台网关"));
         }
     }
-    let pushing = site.map("camera").iter().filter_map(|e| e.item.value.record()?.item("push")).next();
+    let pushing = site.map("camera").iter().find_map(|e| e.item.value.record()?.item("push"));
     match (site.item("vision"), pushing) {
         (None, Some(push)) => cx.error(
             code::MISSING,
@@ -120,12 +120,12 @@ impl Walk<'_, '_, '_> {
     fn camera(&mut self, entry: &Entry) -> Option<(Camera, SourceConfig)> {
         let record = entry.item.value.record()?;
         let profile = record.text("profile").and_then(|id| self.library.get(id, record.span_of("profile"), self.cx));
-        let facade = self.facade(record);
+        let exists = self.facade_exists(record);
         let view = self.view(record);
         let shields = self.shields(record);
         let way = self.way(record, profile.as_deref());
         let fetch = record.record("fetch").and_then(|fetch| self.fetch(fetch));
-        if record.faulty || (record.item("fetch").is_some() && fetch.is_none()) {
+        if record.faulty || !exists || (record.item("fetch").is_some() && fetch.is_none()) {
             return None;
         }
         let id = Id::new(&entry.key).ok()?;
@@ -133,21 +133,26 @@ impl Walk<'_, '_, '_> {
         let source =
             SourceConfig { camera: Arc::from(id.as_str()), profile: profile?, frame: view.frame, way: way?, fetch };
         let own = |key: &str| record.text(key).map(str::to_owned);
-        let camera = Camera { id, name: own("name")?, at: own("at")?, facade: facade?, view, shields: shields? };
+        let camera = Camera {
+            id,
+            name: own("name")?,
+            at: own("at")?,
+            facade: record.id("facade").cloned(),
+            view,
+            shields: shields?,
+        };
         Some((camera, source))
     }
 
-    /// `None` for a facade that does not exist.
-    fn facade(&mut self, record: &Record) -> Option<Option<Id>> {
-        let Some(id) = record.id("facade") else { return Some(None) };
+    /// Whether the camera's facade exists, if it names one.
+    fn facade_exists(&mut self, record: &Record) -> bool {
+        let Some(id) = record.id("facade") else { return true };
         let there = self.site.map("facade").iter().map(|e| e.key.as_str());
-        if there.clone().any(|known| known == id.as_str()) {
-            return Some(Some(id.clone()));
-        }
-        if !self.cx.heads_broken {
+        let exists = there.clone().any(|known| known == id.as_str());
+        if !exists && !self.cx.heads_broken {
             self.cx.unknown(code::CAMERA, record.span_of("facade"), ("facade", "立面"), id.as_str(), there);
         }
-        None
+        exists
     }
 
     fn view(&mut self, record: &Record) -> Option<View> {
@@ -255,9 +260,9 @@ impl Walk<'_, '_, '_> {
                     _ => return Some(Way::Mqtt { line: line.as_str().to_owned(), topic: own(mqtt, "topic")? }),
                 };
                 self.fault(span, message, help);
-                return None;
+                None
             }
-            None if self.cx.heads_broken => return None,
+            None if self.cx.heads_broken => None,
             None => {
                 let there: Vec<&str> = self.lines.keys().map(String::as_str).collect();
                 self.cx.unknown(code::UNKNOWN_LINE, span, ("line", "线路"), line.as_str(), there);

@@ -169,19 +169,18 @@ pub(super) struct RunningVision {
     thread: JoinHandle<()>,
 }
 
-impl RunningVision {
-    /// Stops taking events; to be called while the case desk still stores, so that open requests get their answer.
-    pub(super) async fn stop(self) {
-        self.stop.cancel();
-        let ended = tokio::task::spawn_blocking(move || self.thread.join().is_ok());
-        match tokio::time::timeout(STAGE_GRACE * 2, ended).await {
-            Ok(Ok(true)) => {
-                let stored: u64 = self.outlet.doors().map(|door| door.counts().stored).sum();
-                tracing::info!(stored, "the intake of camera events has stopped");
-            }
-            Ok(_) => tracing::error!("the thread of the camera intake panicked"),
-            Err(_) => tracing::warn!("the camera intake did not stop in time"),
+/// Stops taking events; to be called while the case desk still stores, so that open requests get their answer.
+pub(super) async fn stop(running: Option<RunningVision>) {
+    let Some(running) = running else { return };
+    running.stop.cancel();
+    let ended = tokio::task::spawn_blocking(move || running.thread.join().is_ok());
+    match tokio::time::timeout(STAGE_GRACE * 2, ended).await {
+        Ok(Ok(true)) => {
+            let stored: u64 = running.outlet.doors().map(|door| door.counts().stored).sum();
+            tracing::info!(stored, "the intake of camera events has stopped");
         }
+        Ok(_) => tracing::error!("the thread of the camera intake panicked"),
+        Err(_) => tracing::warn!("the camera intake did not stop in time"),
     }
 }
 

@@ -159,7 +159,10 @@ async fn only_a_camera_with_its_own_credential_is_heard() {
         assert!(told.status == 401 && told.has("www-authenticate: Basic"), "{path} {auth}: {told:?}");
         assert!(!told.has("secret"));
     }
-    assert_eq!(rig.refused().await.why, Why::Credential);
+    let known = [rig.refused().await, rig.refused().await, rig.refused().await, rig.refused().await];
+    assert!(known.iter().all(|note| note.why == Why::Credential && &*note.camera != "?"), "{known:?}");
+    let stranger = rig.refused().await;
+    assert!(&*stranger.camera == "?" && stranger.detail.contains("`other`"), "{stranger:?}");
     for (path, status) in [("/", 404), ("/vision", 404), ("/vision/cam/x", 404)] {
         assert_eq!(post(at, path, &[AUTH, JSON], b"{}").await.status, status, "{path}");
     }
@@ -268,4 +271,61 @@ async fn a_body_that_trickles_is_given_up() {
     let told = answer(socket).await;
     check(&mut rig, told, 408, Why::Slow).await;
     assert!(rig.items.try_recv().is_err() && Duration::from_secs(10) < LIMIT);
+}
+
+#[tokio::test]
+async fn bodies_together_are_bounded() {
+    let (rig, at) = Rig::listening(16).await;
+    let _kept = rig.store_all();
+    let filler = vec![b' '; 7 << 20];
+    let mut open = Vec::new();
+    for _ in 0..4 {
+        let mut socket = TcpStream::connect(at).await.unwrap();
+        let head = format!(
+            "POST /vision/cam HTTP/1.1\r\nHost: x\r\nAuthorization: {BASIC}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+            filler.len() + 2
+        );
+        socket.write_all(head.as_bytes()).await.unwrap();
+        socket.write_all(&filler).await.unwrap();
+        open.push(socket);
+    }
+    // 28 MiB are held: a fifth such body has no room, a small event has.
+    let told = post(at, "/vision/cam", &[AUTH, JSON], &filler).await;
+    assert!(told.status == 503 && told.has("retry-after"), "{told:?}");
+    assert_eq!(post(at, "/vision/cam", &[AUTH, JSON], event("small").as_bytes()).await.status, 200);
+    // The memory comes back with the bodies.
+    for mut socket in open {
+        socket.write_all(b"{}").await.unwrap();
+        assert!(matches!(answer(socket).await.status, 200));
+    }
+    assert_eq!(post(at, "/vision/cam", &[AUTH, JSON], &filler).await.status, 400, "blanks are no event");
+}
+
+#[tokio::test]
+async fn cameras_post_over_tls() {
+    use gatehouse::southbound::mqtt::TlsPem;
+    use gatehouse::southbound::vision::push::{PushParts, Secret, Tls, run};
+    let (rig, _) = Rig::listening(16).await;
+    let signed = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let certificates = signed.cert.pem().into_bytes();
+    let pem = TlsPem { certificates: certificates.clone(), key: signed.signing_key.serialize_pem().into_bytes() };
+    assert!(Tls::new(&TlsPem { certificates: b"rubbish".to_vec(), key: Vec::new() }).is_err());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let parts = PushParts {
+        outlet: std::sync::Arc::clone(&rig.outlet),
+        secrets: vec![(std::sync::Arc::from("cam"), Secret::parse("token").unwrap())],
+        tls: Some(Tls::new(&pem).unwrap()),
+        body_bytes_max: 1 << 20,
+        stop: rig.stop.clone(),
+    };
+    let serving = tokio::spawn(run(listener, parts));
+    let kept = rig.store_all();
+    let roots = reqwest::Certificate::from_pem_bundle(&certificates).unwrap();
+    let client = reqwest::Client::builder().no_proxy().tls_certs_only(roots).timeout(LIMIT).build().unwrap();
+    let asked = client.post(format!("https://localhost:{port}/vision/cam")).bearer_auth("token").body(event("a"));
+    let told = asked.send().await.unwrap();
+    assert_eq!((told.status().as_u16(), kept.outlet.door("cam").unwrap().counts().stored), (200, 1));
+    kept.stop.cancel();
+    tokio::time::timeout(LIMIT, serving).await.expect("the listener ends").unwrap();
 }

@@ -84,7 +84,7 @@ impl Multipart {
         })
     }
 
-    /// More bytes came. Call [`Multipart::next`] until it gives nothing before calling again.
+    /// More bytes came. Call [`Multipart::take_part`] until it gives nothing before calling again.
     pub fn feed(&mut self, bytes: &[u8]) {
         if self.state != State::End {
             self.input.extend_from_slice(bytes);
@@ -101,7 +101,7 @@ impl Multipart {
     ///
     /// # Errors
     /// A head or body beyond its cap. The body cannot be read any further then.
-    pub fn next(&mut self) -> Result<Option<Part>, Fault> {
+    pub fn take_part(&mut self) -> Result<Option<Part>, Fault> {
         loop {
             let went_on = match &self.state {
                 State::Between => self.between(),

@@ -14,7 +14,7 @@ use super::SourceConfig;
 use super::document;
 use super::fault::Fault;
 use super::gate::{Counts, Gate, Key, Seen, key};
-use super::limits::COMMIT_WITHIN;
+use super::limits::{COMMIT_WITHIN, NOTES_BURST, NOTES_PER_S};
 use super::mapping::{Arrival, Mapped, map};
 use crate::clock::Clock;
 use crate::model::intake::{CameraLink, HEAD_BYTES_MAX, Intake, Refused, Why};
@@ -22,6 +22,7 @@ use crate::model::link::LinkState;
 use crate::model::reading::Receipt;
 use crate::model::sight::{Footage, PICTURES_MAX, Sighting};
 use crate::model::time::BootMs;
+use crate::southbound::mqtt::rate::Bucket;
 
 /// One camera, for all sources.
 #[derive(Debug)]
@@ -102,6 +103,8 @@ pub struct Outlet {
     out: mpsc::Sender<Intake>,
     clock: Arc<dyn Clock>,
     zone: TimeZone,
+    /// Notes about posts for cameras that do not exist.
+    strangers: Mutex<Bucket>,
 }
 
 impl Outlet {
@@ -111,7 +114,8 @@ impl Outlet {
         let now = clock.boot();
         let door = |source: &SourceConfig| Door { source: source.clone(), gate: Mutex::new(Gate::new(now)) };
         let doors = sources.iter().map(|source| (Arc::clone(&source.camera), Arc::new(door(source)))).collect();
-        Self { doors, out, clock, zone }
+        let strangers = Mutex::new(Bucket::new(NOTES_BURST, 1000.0 / NOTES_PER_S, now));
+        Self { doors, out, clock, zone, strangers }
     }
 
     /// A camera by its id.
@@ -186,7 +190,11 @@ impl Outlet {
                 _ => busy = true,
             }
         }
-        if busy { Verdict::Busy } else { Verdict::Taken(taken) }
+        if busy {
+            door.gate().counts_mut().busy += 1;
+            return Verdict::Busy;
+        }
+        Verdict::Taken(taken)
     }
 
     /// Where to hear whether it was stored; `None` if there was no room in time.
@@ -241,6 +249,17 @@ impl Outlet {
             if !self.note(Arc::clone(&door.source.camera), &fault, payload, from) {
                 door.gate().counts_mut().untold += 1;
             }
+        }
+    }
+
+    /// Tells the desk of a post for a camera that does not exist: most often a wrong address in the camera's settings.
+    pub fn stranger(&self, camera: &str, from: &str) {
+        let may = self.strangers.lock().unwrap_or_else(PoisonError::into_inner).take(self.clock.boot());
+        let name: String = camera.chars().filter(|c| !c.is_control()).take(64).collect();
+        tracing::debug!(from, name, "a post for no camera of ours");
+        let fault = Fault::new(Why::Credential, format!("there is no camera `{name}` that posts here"));
+        if may && !self.note(Arc::from("?"), &fault, b"", from) {
+            tracing::debug!("no room to tell the case desk");
         }
     }
 

@@ -34,7 +34,7 @@ use tokio_util::sync::CancellationToken;
 pub use credential::Secret;
 
 use super::fault::Fault;
-use super::limits::{BODIES_BYTES_MAX, HEAD_BYTES_MAX, HEADER_WITHIN, OFFER_AGAIN, RETRY_AFTER_S};
+use super::limits::{BODIES_BYTES_MAX, HEAD_BYTES_MAX, HEADER_WITHIN, RETRY_AFTER_S};
 use super::outlet::{Door, Outlet, Taken, Verdict};
 use crate::model::intake::Why;
 use crate::southbound::mqtt::TlsPem;
@@ -44,6 +44,9 @@ use crate::southbound::vision::push::gatekeeper::{Entry, Gatekeeper};
 
 /// Pause after a failed accept (out of descriptors), so that the loop does not spin.
 const ACCEPT_PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
+
+/// How long open requests may go on after `stop`; who is cut off was not told "taken" and sends again.
+const DRAIN_WITHIN: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// What the listener needs.
 #[derive(Debug)]
@@ -124,9 +127,8 @@ pub async fn run(listener: TcpListener, parts: PushParts) {
         }
     }
     drop(listener);
-    // Open requests are answered within the desk's own deadline; the stage that holds this task ends what is later.
     let drained = async { while connections.join_next().await.is_some() {} };
-    if timeout(OFFER_AGAIN * 3, drained).await.is_err() {
+    if timeout(DRAIN_WITHIN, drained).await.is_err() {
         connections.shutdown().await;
     }
 }
@@ -212,13 +214,10 @@ async fn receive(State(shared): State<Arc<Shared>>, Path(camera): Path<String>, 
     match take(&shared, &door, request, &from).await {
         Ok(Verdict::Taken(taken)) => answer(&taken),
         Ok(Verdict::Refused(fault)) | Err(Trouble::Fault(fault)) => refused(status(fault.why), &fault),
-        Ok(Verdict::Busy) | Err(Trouble::Busy) => {
-            door.gate().counts_mut().busy += 1;
-            reply(
-                StatusCode::SERVICE_UNAVAILABLE,
-                &json!({"result": "busy", "detail": "not stored yet; send it again"}),
-            )
-        }
+        Ok(Verdict::Busy) | Err(Trouble::Busy) => reply(
+            StatusCode::SERVICE_UNAVAILABLE,
+            &json!({"result": "busy", "detail": "not stored yet; send it again"}),
+        ),
     }
 }
 
@@ -235,8 +234,9 @@ enum Trouble {
 async fn take(shared: &Shared, door: &Arc<Door>, request: Request, from: &str) -> Result<Verdict, Trouble> {
     let outlet = &shared.outlet;
     let tell = |(trouble, head): (Trouble, Vec<u8>)| {
-        if let Trouble::Fault(fault) = &trouble {
-            outlet.refuse(door, fault, &head, from);
+        match &trouble {
+            Trouble::Fault(fault) => outlet.refuse(door, fault, &head, from),
+            Trouble::Busy => door.gate().counts_mut().busy += 1,
         }
         trouble
     };
@@ -276,9 +276,10 @@ async fn take(shared: &Shared, door: &Arc<Door>, request: Request, from: &str) -
 /// No such camera, or a wrong credential: nobody is told which.
 fn stranger(shared: &Shared, camera: &str, from: &str) -> Response {
     let fault = Fault::new(Why::Credential, "no camera of this name with this credential");
-    match shared.outlet.door(camera) {
-        Some(door) => shared.outlet.refuse(door, &fault, b"", from),
-        None => tracing::debug!(from, "a post for no camera of ours"),
+    if let Some(door) = shared.outlet.door(camera) {
+        shared.outlet.refuse(door, &fault, b"", from);
+    } else {
+        shared.outlet.stranger(camera, from);
     }
     let mut response = refused(StatusCode::UNAUTHORIZED, &fault);
     response.headers_mut().insert(

@@ -173,7 +173,7 @@ impl Reading<'_> {
                 }
             }
             loop {
-                match self.multipart.next() {
+                match self.multipart.take_part() {
                     Ok(Some(part)) => self.part(part).await,
                     Ok(None) => break,
                     Err(fault) => {

@@ -9,7 +9,7 @@ fn parts(content_type: &str, body: &[u8], step: usize) -> Result<Vec<String>, Wh
     let mut found = Vec::new();
     for piece in body.chunks(step) {
         multipart.feed(piece);
-        while let Some(part) = multipart.next().map_err(|fault| fault.why)? {
+        while let Some(part) = multipart.take_part().map_err(|fault| fault.why)? {
             found.push(format!("{}:{}", part.media_type, String::from_utf8_lossy(&part.body)));
         }
     }
@@ -64,7 +64,7 @@ fn caps_hold() {
     let mut between = Multipart::new("multipart/mixed; boundary=b", 100).unwrap();
     for _ in 0..10_000 {
         between.feed(b"rubbish without end");
-        assert!(between.next().unwrap().is_none() && between.input.len() < 64);
+        assert!(between.take_part().unwrap().is_none() && between.input.len() < 64);
     }
     for wrong in ["text/plain", "multipart/mixed", "multipart/mixed; boundary=", "multipart/mixed; boundary=\u{7}"] {
         assert!(Multipart::new(wrong, 1).is_none(), "{wrong}");
@@ -75,15 +75,15 @@ fn caps_hold() {
 fn a_part_without_length_is_ripe_when_it_looks_complete() {
     let mut multipart = Multipart::new("multipart/mixed; boundary=b", 100).unwrap();
     multipart.feed(b"--b\r\nContent-Type: text/xml\r\n\r\n<a>");
-    assert!(multipart.next().unwrap().is_none());
+    assert!(multipart.take_part().unwrap().is_none());
     multipart.feed(b"x");
-    assert!(multipart.next().unwrap().is_none() && multipart.ripe().is_none());
+    assert!(multipart.take_part().unwrap().is_none() && multipart.ripe().is_none());
     multipart.feed(b"</a>\r\n");
-    assert!(multipart.next().unwrap().is_none());
+    assert!(multipart.take_part().unwrap().is_none());
     assert_eq!(multipart.ripe().unwrap().body, b"<a>x</a>".as_slice());
     assert!(multipart.ripe().is_none());
     multipart.feed(b"\r\n--b\r\nContent-Length: 3\r\n\r\n{}\n");
-    assert_eq!(multipart.next().unwrap().unwrap().body, b"{}\n".as_slice());
+    assert_eq!(multipart.take_part().unwrap().unwrap().body, b"{}\n".as_slice());
 }
 
 proptest! {

@@ -42,7 +42,21 @@ type Failed = (Trouble, Vec<u8>);
 
 /// Memory that a body holds; given back when dropped.
 #[derive(Debug)]
-pub(super) struct Held(Vec<OwnedSemaphorePermit>);
+pub(super) struct Held(Option<OwnedSemaphorePermit>);
+
+impl Held {
+    /// Up to `total` bytes, in whole KiB.
+    fn grow(&mut self, total: usize, memory: &Arc<Semaphore>) -> Result<(), Trouble> {
+        let held = self.0.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let more = u32::try_from(total.div_ceil(1024).saturating_sub(held)).unwrap_or(u32::MAX);
+        let permit = Arc::clone(memory).try_acquire_many_owned(more).map_err(|_| Trouble::Busy)?;
+        match &mut self.0 {
+            Some(held) => held.merge(permit),
+            none => *none = Some(permit),
+        }
+        Ok(())
+    }
+}
 
 fn fault(why: Why, detail: impl Into<String>) -> Trouble {
     Trouble::Fault(Fault::new(why, detail))
@@ -52,7 +66,7 @@ fn fault(why: Why, detail: impl Into<String>) -> Trouble {
 pub(super) async fn read(request: Request, bytes_max: usize, memory: &Arc<Semaphore>) -> Result<(Form, Held), Failed> {
     let mut shape = shape(request.headers(), bytes_max).map_err(|trouble| (trouble, Vec::new()))?;
     let mut head = Vec::new();
-    let mut held = Held(Vec::new());
+    let mut held = Held(None);
     match pour(request, bytes_max, memory, (&mut shape, &mut head, &mut held)).await {
         Ok(()) => {}
         Err(trouble) => return Err((trouble, head)),
@@ -114,19 +128,14 @@ async fn pour(
         if total > bytes_max {
             return Err(fault(Why::TooLarge, format!("a body of more than {bytes_max} bytes")));
         }
-        let kib = u32::try_from(piece.len().div_ceil(1024)).unwrap_or(u32::MAX);
-        let permit = Arc::clone(memory).try_acquire_many_owned(kib).map_err(|_| Trouble::Busy)?;
-        match held.0.first_mut() {
-            Some(first) => first.merge(permit),
-            None => held.0.push(permit),
-        }
+        held.grow(total, memory)?;
         let room = HEAD_BYTES_MAX.saturating_sub(head.len()).min(piece.len());
         head.extend_from_slice(piece.get(..room).unwrap_or_default());
         match shape {
             Shape::Plain(body) => body.extend_from_slice(&piece),
             Shape::Parts(multipart, count, form) => {
                 multipart.feed(&piece);
-                while let Some(part) = multipart.next().map_err(Trouble::Fault)? {
+                while let Some(part) = multipart.take_part().map_err(Trouble::Fault)? {
                     *count += 1;
                     if *count > PARTS_MAX {
                         return Err(fault(Why::TooLarge, format!("more than {PARTS_MAX} parts")));
