@@ -3,8 +3,8 @@
 //! Exit codes: 0 done, 1 failed (what, where and what to do stands on stderr), 64 wrong usage, 70 the running gateway lost a
 //! vital part and wants to be started anew, 78 a bad configuration (the service manager is told not to restart on it).
 
-mod case;
 mod camera;
+mod case;
 mod check;
 mod demo;
 pub mod judge;
