@@ -11,6 +11,7 @@
 pub mod decode;
 pub mod encode;
 pub mod message;
+pub mod vision;
 
 use std::time::Duration;
 

@@ -3,7 +3,7 @@
 use axum::Json;
 use utoipa::OpenApi;
 
-use crate::api::{events, learning, routes};
+use crate::api::{cases, events, learning, routes};
 
 /// The document; every handler of [`routes::routes`] stands here (a test holds it).
 #[derive(OpenApi)]
@@ -27,6 +27,14 @@ use crate::api::{events, learning, routes};
         routes::sync,
         learning::outlooks,
         learning::relearn,
+        cases::cases,
+        cases::statistics,
+        cases::notice,
+        cases::key,
+        cases::case,
+        cases::step,
+        cases::picture,
+        cases::export,
         events::events,
         document
     )

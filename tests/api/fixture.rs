@@ -430,6 +430,7 @@ pub(crate) fn ports(world: &Arc<World>) -> Ports {
             parts: vec![HealthPart { name: "writer".into(), ok: true, note: String::new() }],
         }),
         limits: Arc::new([(pressure, vec![limit, high])].into()),
+        cases: None,
     }
 }
 

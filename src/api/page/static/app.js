@@ -172,14 +172,16 @@ async function answer(form, button) {
   if (!by) { fault.textContent = body.dataset.tName; form.elements.by.focus(); return; }
   localStorage.setItem("gatehouse.name", by);
   const note = button?.name === "note" ? button.value : form.elements.own?.value.trim() ?? "";
+  const act = button?.name === "act" ? button.value : null;
   form.setAttribute("aria-busy", "true");
   fault.textContent = "";
   try {
-    const reply = await fetch(form.dataset.post, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ by, note }) });
+    const reply = await fetch(form.dataset.post, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(act ? { by, note, act, reason: form.elements.reason?.value } : { by, note }) });
     const data = await reply.json();
     if (!reply.ok) throw new Error(`${data.message}. ${data.help}`);
-    const who = data.alarm.acknowledged;
-    if (data.already && who) fault.textContent = fill(body.dataset.tAlready, who.by, new Date(who.at_ms).toLocaleTimeString());
+    const who = data.alarm?.acknowledged;
+    if (act) form.elements.own.value = "";
+    else if (data.already && who) fault.textContent = fill(body.dataset.tAlready, who.by, new Date(who.at_ms).toLocaleTimeString());
     else form.closest("details").open = false;
     refresh();
   } catch (error) {
@@ -199,6 +201,9 @@ document.addEventListener("submit", (event) => {
   answer(event.target, event.submitter);
 });
 document.addEventListener("click", (event) => {
+  const signed = event.target.closest("a[data-by]");
+  const known = localStorage.getItem("gatehouse.name");
+  if (signed && known) signed.search = `?by=${encodeURIComponent(known)}`;
   const chip = event.target.closest(".chips button");
   if (chip?.form.reportValidity()) answer(chip.form, chip);
 });
@@ -207,7 +212,7 @@ document.addEventListener("visibilitychange", () => {
   if (document.hidden) { stream?.close(); stream = null; } else { heard = Date.now(); follow(); refresh(); }
 });
 setInterval(tick, 1000);
-setInterval(() => { if (!document.hidden && document.querySelector("#trend, #state, #tree, #facts")) refresh(); }, 60_000);
+setInterval(() => { if (!document.hidden && document.querySelector("#trend, #state, #tree, #facts, #cases")) refresh(); }, 60_000);
 names();
 tick();
 document.title = title(document.title);
