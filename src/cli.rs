@@ -3,6 +3,8 @@
 //! Exit codes: 0 done, 1 failed (what, where and what to do stands on stderr), 64 wrong usage, 70 the running gateway lost a
 //! vital part and wants to be started anew, 78 a bad configuration (the service manager is told not to restart on it).
 
+mod case;
+mod camera;
 mod check;
 mod demo;
 pub mod judge;
@@ -69,6 +71,10 @@ enum Command {
     /// Check the site file and everything it names; prints all faults. Exit 0 or 78.
     Check(check::CheckArgs),
 
+    /// Cases of falling objects and their neighbours: list, show, export with a seal, print the public key.
+    Case(case::CaseArgs),
+    /// Check the calibration of cameras and judge recorded events of falling objects.
+    Camera(camera::CameraArgs),
     /// Print the JSON Schema of the site file, for completion in an editor.
     Schema(schema::SchemaArgs),
     /// List, show and test device profiles.
@@ -105,6 +111,8 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::main(&args),
         Command::Demo(args) => demo::main(&args),
         Command::Check(args) => check::main(&args),
+        Command::Case(args) => case::main(&args),
+        Command::Camera(args) => camera::main(&args),
         Command::Schema(args) => schema::main(&args),
 
         Command::Profile(args) => profile::main(&args),

@@ -34,7 +34,7 @@ use crate::model::alarm::{AlarmText, Level};
 use crate::model::camera::{Camera, Facade};
 use crate::model::id::Id;
 use crate::model::text::Lang;
-use crate::northbound::UpstreamConfig;
+use crate::northbound::{UpstreamConfig, WebhookConfig};
 use crate::profile::{Condition, Profile};
 use crate::southbound::LineConfig;
 use crate::southbound::vision::VisionConfig;
@@ -69,6 +69,8 @@ pub struct Config {
     pub vision: VisionConfig,
     /// `[upstream.*]`
     pub upstreams: Vec<UpstreamConfig>,
+    /// `[webhook.*]`
+    pub webhooks: Vec<WebhookConfig>,
 }
 
 /// A device with its profile, overrides already applied.

@@ -4,6 +4,22 @@
 //! fall in closed form), [`fit`] (the track as falls and as other motions), [`class`] (evidence → probability), [`release`]
 //! (back to the height), [`judge`] (the verdict), [`recorded`] (events and verdicts as JSON).
 //!
+//! # How far the probability can be trusted
+//!
+//! 10,000 simulated events of 250 cameras that no weight was learnt from (`tests/falling`, other simulators will differ):
+//!
+//! | stated | mean stated | right | of |
+//! |---|---|---|---|
+//! | 0.6-0.7 | 0.65 | 0.74 | 557 |
+//! | 0.7-0.8 | 0.75 | 0.83 | 752 |
+//! | 0.8-0.9 | 0.86 | 0.92 | 1111 |
+//! | 0.9-1.0 | 0.97 | 0.98 | 4623 |
+//!
+//! Right counts a heavy bag or a light bottle (terminal speed 9-16 m/s) as either of dense and light. Of dense things with
+//! eight points over two storeys 99 % are recognised when let go or thrown gently, 96 % when thrown hard or upwards; 81 % of
+//! all dense tracks of five points and more; 1.1 % of look-alikes are called dense (most: diving birds, drops at the lens,
+//! balls from the ground). The release lies in the stated range in 92 % (dense) and 84 % (light) of cases.
+//!
 //! Pure: numbers in, verdict out; no clock, no files, no tasks. The verdict orders a person's review; it never deletes an
 //! event. Fewer than five distinct points are always [`Class::Undecidable`].
 

@@ -26,12 +26,13 @@ const LAYERS: &[(&str, &str)] = &[
     ("config", "model text profile southbound conditioning rules alarms store northbound api"),
     (
         "gateway",
-        "model clock profile southbound conditioning rules alarms cases store northbound api pipeline supervise config",
+        "model clock profile falling southbound conditioning rules alarms cases store northbound api pipeline supervise \
+         config",
     ),
     ("sim", "model clock profile southbound conditioning supervise config"),
     (
         "cli",
-        "model clock text profile falling southbound conditioning rules alarms store northbound api supervise config \
+        "model clock text profile falling southbound conditioning rules alarms cases store northbound api supervise config \
          gateway sim",
     ),
 ];

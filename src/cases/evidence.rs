@@ -11,6 +11,7 @@ use std::fs;
 use std::io::{self, BufRead, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
@@ -113,13 +114,15 @@ pub struct Evicted {
 pub struct Evidence {
     root: PathBuf,
     quota: u64,
+    /// One writer at a time: the manifest is a chain.
+    writing: Arc<Mutex<()>>,
 }
 
 impl Evidence {
     /// Below the data folder `dir`, at most `quota` bytes.
     #[must_use]
     pub fn new(dir: &Path, quota: u64) -> Self {
-        Self { root: dir.join("evidence"), quota }
+        Self { root: dir.join("evidence"), quota, writing: Arc::default() }
     }
 
     /// The case's folder.
@@ -141,6 +144,7 @@ impl Evidence {
 
     /// Keeps a file. The same bytes kept for the same case before are not kept twice.
     pub fn keep(&self, case: CaseNo, bytes: &[u8], origin: Origin) -> Result<Entry, EvidenceError> {
+        let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = self.folder(case);
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
         let (entries, last) = read_manifest(&folder)?;

@@ -293,17 +293,7 @@ impl Runner {
                 Footage::Remote { reference, clip } => {
                     let kind = if *clip { FileKind::Clip } else { FileKind::Picture };
                     let fetch = Fetch { case, reference: reference.clone(), clip: *clip, origin: origin(kind, "") };
-                    if self.fetches.len() < FETCHES_MAX {
-                        self.fetches.push_back(fetch);
-                    } else {
-                        let effects = self.desk.note(
-                            case,
-                            StepKind::EvidenceFailed,
-                            "too many pictures wait already / 等待取图过多",
-                            &self.clock.anchor(),
-                        );
-                        self.take(effects);
-                    }
+                    self.pending.fetches.push(fetch);
                 }
             }
         }
@@ -393,7 +383,10 @@ impl Runner {
         self.flight = None;
         let Landed { mut pending, done, lost } = landed;
         match done {
-            Ok(()) => pending.waiters.into_iter().for_each(Waiter::tell),
+            Ok(()) => {
+                pending.waiters.into_iter().for_each(Waiter::tell);
+                self.queue(pending.fetches, now);
+            }
             Err(why) => {
                 tracing::error!(why, "cases cannot be kept at present; trying again");
                 self.retry_at = Some(Instant::now() + RETRY);
@@ -401,11 +394,25 @@ impl Runner {
                 pending.papers.append(&mut self.pending.papers);
                 pending.waiters.append(&mut self.pending.waiters);
                 pending.notes.append(&mut self.pending.notes);
+                pending.fetches.append(&mut self.pending.fetches);
                 self.pending = pending;
             }
         }
         for (case, why) in lost {
             let effects = self.desk.note(case, StepKind::EvidenceFailed, &why, now);
+            self.take(effects);
+        }
+    }
+
+    /// Pictures of events that are on disk now.
+    fn queue(&mut self, fetches: Vec<Fetch>, now: &Anchor) {
+        for fetch in fetches {
+            if self.fetches.len() < FETCHES_MAX {
+                self.fetches.push_back(fetch);
+                continue;
+            }
+            let why = "too many pictures wait already / 等待取图过多";
+            let effects = self.desk.note(fetch.case, StepKind::EvidenceFailed, why, now);
             self.take(effects);
         }
     }

@@ -15,7 +15,7 @@ use crate::config::{Config, DeviceConfig, RuleConfig, line, vision};
 use crate::model::id::Id;
 use crate::model::reading::PointKind;
 use crate::model::text::{Lang, Text};
-use crate::northbound::{Compress, UpstreamConfig};
+use crate::northbound::{Compress, UpstreamConfig, WebhookConfig};
 use crate::profile::Profile;
 use crate::store::StoreConfig;
 use crate::text::code;
@@ -50,6 +50,7 @@ pub(crate) fn build(
     let (devices, ids) = (walk.done, walk.ids);
     let seen = vision::build(site, dirs, &mut declared, cx);
     let rules = rules(site, &devices, &ids, cx);
+    let webhooks = site.map("webhook").iter().filter_map(|entry| webhook(entry, cx)).collect();
     let upstreams = site.map("upstream").iter().filter_map(|entry| upstream(entry, cx)).collect();
     credentials(named(site).iter().map(|(name, span)| (name.as_str(), *span)), secrets, cx);
     for line in declared.values().filter(|line| line.devices == 0) {
@@ -72,6 +73,7 @@ pub(crate) fn build(
         cameras: seen.cameras,
         vision: seen.vision,
         upstreams,
+        webhooks,
     })
 }
 
@@ -114,14 +116,7 @@ fn store(record: Option<&Record>) -> StoreConfig {
 fn upstream(entry: &Entry, cx: &mut Context<'_>) -> Option<UpstreamConfig> {
     let http = entry.item.value.record()?.record("http")?;
     let own = |key: &str| http.text(key).map(str::to_owned);
-    let url = own("url")?;
-    let parts = net::url(&url, &["http", "https"]).ok()?;
-    let local = matches!(parts.host, "localhost" | "127.0.0.1" | "[::1]");
-    if parts.scheme == "http" && !local {
-        let message = say("readings and token would travel unencrypted", "读数和令牌将以明文传输");
-        let fault = Diagnostic::warning(code::URL, http.span_of("url"), message);
-        cx.report.add(fault.help(say("use https", "请使用 https")));
-    }
+    let url = far_end(http, cx)?;
     Some(UpstreamConfig {
         id: Id::new(&entry.key).ok()?,
         url,
@@ -133,6 +128,25 @@ fn upstream(entry: &Entry, cx: &mut Context<'_>) -> Option<UpstreamConfig> {
             _ => Compress::Zstd,
         },
     })
+}
+
+fn webhook(entry: &Entry, cx: &mut Context<'_>) -> Option<WebhookConfig> {
+    let record = entry.item.value.record()?;
+    let url = far_end(record, cx)?;
+    Some(WebhookConfig { id: Id::new(&entry.key).ok()?, url, credential: record.text("credential").map(str::to_owned) })
+}
+
+/// The `url` of a record, with a warning where it would travel unencrypted.
+fn far_end(record: &Record, cx: &mut Context<'_>) -> Option<String> {
+    let url = record.text("url")?;
+    let parts = net::url(url, &["http", "https"]).ok()?;
+    let local = matches!(parts.host, "localhost" | "127.0.0.1" | "[::1]");
+    if parts.scheme == "http" && !local {
+        let message = say("readings and token would travel unencrypted", "读数和令牌将以明文传输");
+        let fault = Diagnostic::warning(code::URL, record.span_of("url"), message);
+        cx.report.add(fault.help(say("use https", "请使用 https")));
+    }
+    Some(url.to_owned())
 }
 
 fn rules(
@@ -197,7 +211,7 @@ fn named(site: &Record) -> Vec<(String, Span)> {
             }
         }
     };
-    for section in ["device", "devices_from"] {
+    for section in ["webhook", "device", "devices_from"] {
         site.map(section).iter().filter_map(|e| e.item.value.record()).for_each(&mut take);
     }
     for (section, inner) in [("upstream", "http"), ("line", "mqtt")] {

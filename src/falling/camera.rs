@@ -235,6 +235,11 @@ impl Calibration {
         self.view.height_m
     }
 
+    /// Where the lens stands along the facade, metres.
+    pub fn lens_along_m(&self) -> f64 {
+        self.view.mirror * self.view.along_m
+    }
+
     /// Lens to the facade, metres.
     pub fn distance_m(&self) -> f64 {
         self.view.distance_m

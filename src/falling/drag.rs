@@ -42,41 +42,21 @@ fn sinking(q: f64, x: f64, reach: f64, terminal: f64) -> (f64, f64) {
     (reach * (x + part.ln()), terminal / GRAVITY * 0.5 * (1.0 - fade) / part)
 }
 
-/// Height above and speed at `back` seconds earlier: `(metres above, speed downwards then)`. `None` where no throw could
-/// have led here (the speed would have been beyond all bounds).
-pub fn before(speed: f64, terminal: f64, back: f64) -> Option<(f64, f64)> {
+/// Seconds since (negative: until) the highest point of the path and metres below it, at a speed downwards. For a speed
+/// beyond the terminal one only differences between two such speeds mean anything.
+pub fn since_apex(speed: f64, terminal: f64) -> (f64, f64) {
     if terminal >= NO_DRAG {
-        return Some((speed * back - 0.5 * GRAVITY * back * back, speed - GRAVITY * back));
+        return (speed / GRAVITY, speed * speed / (2.0 * GRAVITY));
     }
     let reach = terminal * terminal / GRAVITY;
-    let mut x = GRAVITY * back / terminal;
-    let mut q = speed / terminal;
-    let mut above = 0.0;
-    if q > 0.0 {
-        let from_rest = if q < 1.0 { q.atanh() } else { f64::INFINITY };
-        if x <= from_rest {
-            let fade = (-2.0 * x).exp();
-            // cosh x - q sinh x, scaled by exp(-x).
-            let part = 0.5 * ((1.0 - q) + (1.0 + q) * fade);
-            if part <= 1e-9 {
-                return None;
-            }
-            let then = terminal * 0.5 * ((q - 1.0) + (q + 1.0) * fade) / part;
-            return (then < SPEED_MAX).then_some((-reach * (x + part.ln()), then));
-        }
-        above = -0.5 * reach * (1.0 - q * q).ln();
-        x -= from_rest;
-        q = 0.0;
+    let q = speed / terminal;
+    if q <= 0.0 {
+        return (terminal / GRAVITY * q.atan(), 0.5 * reach * (1.0 + q * q).ln());
     }
-    // Rising: faster and lower the further back.
-    let (sin, cos) = x.sin_cos();
-    let part = cos + q * sin;
-    let then = -terminal * (sin - q * cos) / part;
-    (x < 1.5 && part > 0.05 && then > -SPEED_MAX).then_some((above + reach * part.ln(), then))
+    let off = (1.0 - q * q).abs().max(1e-9);
+    let time = 0.5 * terminal / GRAVITY * ((1.0 + q) * (1.0 + q) / off).ln();
+    (time, -0.5 * reach * off.ln())
 }
-
-/// Nobody throws faster, m/s (a baseball pitcher reaches 45).
-const SPEED_MAX: f64 = 45.0;
 
 /// Seconds until `drop` metres are fallen, and the speed then.
 pub fn until_fallen(start: f64, terminal: f64, drop: f64) -> (f64, f64) {

@@ -8,8 +8,10 @@
 //!
 //! Refuses to know classes and thresholds; it hands out evidences.
 
+#![allow(clippy::needless_range_loop)] // formulas over rows and columns read best with indices
+
 use super::camera::Calibration;
-use super::drag::{self, GRAVITY};
+use super::drag;
 use super::linear::{self, Square};
 use super::motion::{self, Fitted, Moments, Noise, ORDER};
 use super::track::{Cleaned, Sample};
@@ -43,9 +45,15 @@ const OUTWARD: usize = 3;
 
 /// Beliefs about the parameters: mean and spread. Windows and balconies end within a metre or two of the plane; outward
 /// speeds are those of throws.
-const MEAN: [f64; PARAMS] = [0.0, 5.0, 0.7, 0.5];
-const SPREAD: [f64; PARAMS] = [30.0, 10.0, 0.7, 1.5];
-const ROUNDS: usize = 3;
+const MEAN: [f64; PARAMS] = [0.0, 5.0, 0.7, 0.8];
+const SPREAD: [f64; PARAMS] = [30.0, 10.0, 0.7, 2.5];
+/// Towards the wall there is no room, m/s.
+const INWARD_MAX: f64 = -0.4;
+const ROUNDS: usize = 6;
+/// A step that would lower the squared misfit by less changes nothing anyone can see.
+const GAIN_MIN: f64 = 0.02;
+/// Rungs this much less likely than the best (in ln) end the ladder: the next are worse still.
+const HOPELESS: f64 = 25.0;
 
 /// A fall with one terminal speed.
 #[derive(Debug, Clone, Copy)]
@@ -98,7 +106,7 @@ const OTHERS: [Kind; 6] = [
 ];
 
 /// Sideways motion of a dense and of a light fall.
-const ALONG_DENSE: [f64; ORDER] = [30.0, 3.0, 0.5, 0.3];
+const ALONG_DENSE: [f64; ORDER] = [30.0, 3.5, 1.0, 0.6];
 const ALONG_LIGHT: [f64; ORDER] = [30.0, 3.0, 1.5, 1.5];
 
 /// Fits everything to a cleaned track. `None` where the numbers are degenerate.
@@ -114,10 +122,16 @@ pub(super) fn fit(calibration: &Calibration, track: &Cleaned) -> Option<Fit> {
     let ln_other = others(&up, &along, count)?;
     let free = up.fit(&[30.0, 60.0, 60.0, 1e-3])?;
     let scale = scale_error(calibration, samples);
-    let sides = (along.fit(&ALONG_DENSE)?, along.fit(&ALONG_LIGHT)?);
+    let side = along.fit(&ALONG_DENSE)?;
     let mut rungs = climb(calibration, &points, &up, &free, scale);
     for (index, rung) in rungs.iter_mut().enumerate() {
-        let side = if index < DENSE_RUNGS { &sides.0 } else { &sides.1 };
+        let spread = if index < DENSE_RUNGS { &ALONG_DENSE } else { &ALONG_LIGHT };
+        // Coming towards the camera also drives a thing apart from the lens sideways.
+        let side = if rung.params[OUTWARD].abs() * duration_s > DRIVEN_SHARE * calibration.distance_m() {
+            rung.unstretched(calibration, &points).fit(spread)?
+        } else {
+            along.fit(spread)?
+        };
         rung.ln_evidence = ln_evidence(rung.chi_squared + side.chi_squared, rung.occam + side.occam, count);
     }
     let mixed = |range: std::ops::Range<usize>| {
@@ -132,7 +146,7 @@ pub(super) fn fit(calibration: &Calibration, track: &Cleaned) -> Option<Fit> {
         noise,
         misfit: best / samples.len() as f64,
         acceleration: (-(free.terms[2] + free.terms[3] * middle), free.cov[2][2].max(0.0).sqrt()),
-        along_ms: sides.1.terms[1],
+        along_ms: side.terms[1],
         start_t: start,
         duration_s,
         rungs,
@@ -198,11 +212,18 @@ fn climb(calibration: &Calibration, points: &[Point], up: &Moments, free: &Fitte
     let mut params =
         [lens_m + (seen - lens_m) / stretch, (-free.terms[1]).clamp(-25.0, 45.0), mean[DEPTH], mean[OUTWARD]];
     let mut rungs = Vec::with_capacity(LADDER.len());
+    let mut best = f64::INFINITY;
     for (terminal, _) in LADDER {
         let problem = Problem { points, lens_m, distance_m, terminal, mean, spread };
         let Some(rung) = problem.descend(params) else { break };
         params = rung.params;
+        let misfit = rung.chi_squared;
         rungs.push(rung);
+        let hopeless = rungs.len() > DENSE_RUNGS && misfit > 2.0 * best + 2.0 * HOPELESS;
+        best = best.min(misfit);
+        if hopeless {
+            break;
+        }
     }
     rungs
 }
@@ -222,14 +243,31 @@ struct Normal {
     chi_squared: f64,
 }
 
+impl Normal {
+    /// The step with one parameter going exactly so far and no further.
+    fn held_at(&self, param: usize, way: f64) -> Option<[f64; PARAMS]> {
+        const FIRM: f64 = 1e6;
+        let (mut information, mut gradient) = (self.information, self.gradient);
+        information[param][param] += FIRM;
+        gradient[param] += FIRM * way;
+        Some(linear::solve(&linear::cholesky(&information)?, &gradient))
+    }
+}
+
 impl Problem<'_> {
     fn descend(&self, start: [f64; PARAMS]) -> Option<Rung> {
         let mut params = start;
         let mut normal = self.normal(&params);
         for _ in 0..ROUNDS {
-            let low = linear::cholesky(&normal.information)?;
-            let step = linear::solve(&low, &normal.gradient);
-            let mut share = 1.0;
+            let mut step = linear::solve(&linear::cholesky(&normal.information)?, &normal.gradient);
+            if params[OUTWARD] - step[OUTWARD] < INWARD_MAX {
+                step = normal.held_at(OUTWARD, params[OUTWARD] - INWARD_MAX)?;
+            }
+            let gain: f64 = step.iter().zip(&normal.gradient).map(|(step, slope)| step * slope).sum();
+            if gain.abs() < GAIN_MIN {
+                break;
+            }
+            let (mut share, mut better) = (1.0, false);
             // A full step that makes things worse is halved: twice is enough near a solution.
             for _ in 0..3 {
                 let mut next = params;
@@ -240,11 +278,12 @@ impl Problem<'_> {
                 let there = self.normal(&next);
                 if there.chi_squared <= normal.chi_squared {
                     (params, normal) = (next, there);
+                    better = true;
                     break;
                 }
                 share *= 0.4;
             }
-            if step[HEIGHT].abs() < 0.005 && step[SPEED].abs() < 0.01 {
+            if !better {
                 break;
             }
         }
@@ -264,7 +303,7 @@ impl Problem<'_> {
     fn bound(&self, params: &mut [f64; PARAMS]) {
         params[SPEED] = params[SPEED].clamp(-40.0, 80.0);
         params[DEPTH] = params[DEPTH].clamp(-0.3 * self.distance_m, 0.6 * self.distance_m);
-        params[OUTWARD] = params[OUTWARD].clamp(-15.0, 15.0);
+        params[OUTWARD] = params[OUTWARD].clamp(INWARD_MAX, 15.0);
     }
 
     fn normal(&self, params: &[f64; PARAMS]) -> Normal {
@@ -302,6 +341,26 @@ impl Problem<'_> {
     }
 }
 
+/// Movement towards the camera that matters sideways, as a share of the distance.
+const DRIVEN_SHARE: f64 = 0.02;
+
+impl Rung {
+    /// The along coordinate as it would be seen on the plane.
+    fn unstretched(&self, calibration: &Calibration, points: &[Point]) -> Moments {
+        let (lens, distance) = (calibration.lens_along_m(), calibration.distance_m());
+        let [_, _, depth, outward] = self.params;
+        motion::moments(points.iter().map(|point| {
+            let share = ((distance - depth - outward * point.t) / distance).max(0.25);
+            (point.t, lens + (point.along_m - lens) * share, point.along_weight / (share * share))
+        }))
+    }
+
+    /// Speed towards the camera and its standard error, m/s.
+    pub(super) fn outward(&self) -> (f64, f64) {
+        (self.params[OUTWARD], self.cov[OUTWARD][OUTWARD].max(0.0).sqrt())
+    }
+}
+
 impl Fit {
     /// The likeliest fall and the shares of all rungs among falls of the given kinds.
     pub(super) fn shares(&self, dense: f64, light: f64) -> Vec<f64> {
@@ -317,11 +376,5 @@ impl Fit {
             .collect();
         let sum: f64 = raw.iter().sum();
         if sum > 0.0 { raw.into_iter().map(|share| share / sum).collect() } else { raw }
-    }
-
-    /// Acceleration that a dense fall would show here, for comparison in reports.
-    pub(super) fn is_free_fall(&self) -> bool {
-        let (acceleration, error) = self.acceleration;
-        (acceleration - GRAVITY).abs() <= 2.0 * error + 1.5
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Refuses to know what the numbers mean. No allocation; sizes are at most 8, so nothing cleverer pays.
 
+#![allow(clippy::needless_range_loop)] // formulas over rows and columns read best with indices
+
 /// A small square matrix, row by row.
 pub(super) type Square<const N: usize> = [[f64; N]; N];
 

@@ -4,6 +4,8 @@
 //!
 //! Refuses to know drag and gravity. All linear, so nothing can fail to converge.
 
+#![allow(clippy::needless_range_loop)] // formulas over rows and columns read best with indices
+
 use super::linear::{self, Square};
 use super::track::Sample;
 
@@ -13,7 +15,7 @@ pub(super) const ORDER: usize = 4;
 const NOISE_PX: f64 = 1.5;
 const NOISE_POINTS: f64 = 4.0;
 /// The facade and the object's own centre are not known better than this, metres.
-const MODEL_ERROR_M: f64 = 0.02;
+const MODEL_ERROR_M: f64 = 0.03;
 
 /// Weighted moments of one axis over the basis `1, t, t²/2, t³/6`.
 #[derive(Debug, Clone)]

@@ -92,6 +92,25 @@ pub fn read(line: &str) -> Result<Recorded, Refused> {
     })
 }
 
+impl Recorded {
+    /// The event in the pixels of the calibrated picture: sub-streams are smaller pictures of the same view.
+    pub fn scaled_to(&self, frame: (f64, f64)) -> Cow<'_, Event> {
+        let Some((width, height)) = self.frame else { return Cow::Borrowed(&self.event) };
+        let (across, down) = (frame.0 / width, frame.1 / height);
+        if (across - 1.0).abs() < 1e-9 && (down - 1.0).abs() < 1e-9 {
+            return Cow::Borrowed(&self.event);
+        }
+        let scale = |point: &TrackPoint| TrackPoint {
+            t: point.t,
+            x: point.x * across,
+            y: point.y * down,
+            w: point.w.map(|w| w * across),
+            h: point.h.map(|h| h * down),
+        };
+        Cow::Owned(Event { track: self.event.track.iter().map(scale).collect() })
+    }
+}
+
 fn point(value: &Value) -> Option<TrackPoint> {
     let number = |name: &str| value.get(name).and_then(Value::as_f64).filter(|number| number.is_finite());
     Some(TrackPoint { t: number("t")?, x: number("x")?, y: number("y")?, w: number("w"), h: number("h") })

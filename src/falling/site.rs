@@ -3,7 +3,7 @@
 //! Refuses to know optics (that is [`camera`](super::camera)). Text in, checked values or *all* complaints out; no I/O.
 //! Limits: 256 facades, 256 cameras, 200 storeys, 256 reference points per camera.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -138,15 +138,15 @@ impl CamerasFile {
         if self.facades.len() > ENTRIES_MAX || self.cameras.len() > ENTRIES_MAX {
             faults.push(format!("at most {ENTRIES_MAX} facades and {ENTRIES_MAX} cameras"));
         }
-        let mut seen = BTreeMap::new();
+        let mut seen = BTreeSet::new();
         for facade in &self.facades {
-            if seen.insert(("facade", facade.id.as_str()), ()).is_some() {
+            if !seen.insert(("facade", facade.id.as_str())) {
                 faults.push(format!("facade {}: given twice", facade.id));
             }
             facade.check(&mut faults);
         }
         for camera in &self.cameras {
-            if seen.insert(("camera", camera.id.as_str()), ()).is_some() {
+            if !seen.insert(("camera", camera.id.as_str())) {
                 faults.push(format!("camera {}: given twice", camera.id));
             }
             if self.facade(&camera.facade).is_none() {

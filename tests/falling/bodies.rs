@@ -6,7 +6,7 @@ use crate::scene::{Scene, Vec3};
 
 /// How it left the hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Throw {
+pub(crate) enum Throw {
     Drop,
     Gentle,
     Hard,
@@ -15,7 +15,7 @@ pub enum Throw {
 
 /// What is thrown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Body {
+pub(crate) enum Body {
     CigaretteEnd,
     Paper,
     FoodBag,
@@ -25,12 +25,12 @@ pub enum Body {
     FlowerPot,
 }
 
-pub const BODIES: [Body; 7] =
+pub(crate) const BODIES: [Body; 7] =
     [Body::CigaretteEnd, Body::Paper, Body::FoodBag, Body::Bottle, Body::Can, Body::Brick, Body::FlowerPot];
-pub const THROWS: [Throw; 4] = [Throw::Drop, Throw::Gentle, Throw::Hard, Throw::Upward];
+pub(crate) const THROWS: [Throw; 4] = [Throw::Drop, Throw::Gentle, Throw::Hard, Throw::Upward];
 
 impl Body {
-    pub fn is_dense(self) -> bool {
+    pub(crate) fn is_dense(self) -> bool {
         matches!(self, Self::Bottle | Self::Can | Self::Brick | Self::FlowerPot)
     }
 
@@ -57,21 +57,19 @@ struct Make {
 }
 
 /// One simulated fall with its truth.
-pub struct Fall {
-    pub body: Body,
-    pub throw: Throw,
-    pub track: Track,
-    pub release_m: f64,
-    pub impact_speed_ms: f64,
+pub(crate) struct Fall {
+    pub(crate) track: Track,
+    pub(crate) release_m: f64,
+    pub(crate) impact_speed_ms: f64,
     /// Seconds on the clock of the track.
-    pub impact_t: f64,
+    pub(crate) impact_t: f64,
     /// Speed at which weight and drag balance, m/s.
-    pub terminal_ms: f64,
+    pub(crate) terminal_ms: f64,
 }
 
 const AIR: f64 = 1.2;
 const GRAVITY: f64 = 9.8;
-const STEP_S: f64 = 0.004;
+const STEP_S: f64 = 0.008;
 
 fn velocity(throw: Throw, dice: &mut Dice) -> Vec3 {
     let (speed, up) = match throw {
@@ -85,14 +83,31 @@ fn velocity(throw: Throw, dice: &mut Dice) -> Vec3 {
     [speed * side.sin(), -speed * side.cos(), up]
 }
 
+/// A window or the roof, not below what the camera sees.
+fn window(scene: &Scene, dice: &mut Dice) -> (Vec3, f64) {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let floor = dice.within(1.0, scene.storeys as f64 + 0.3).floor() as usize;
+        let sill = dice.within(0.8, 1.6);
+        let release_m = if floor >= scene.storeys { scene.roof_m() + 0.5 } else { scene.base_m[floor] + sill };
+        let side = scene.eye[0] + dice.within(-0.5, 0.5) * scene.width_m.min(30.0);
+        let start = [side, -dice.within(0.1, 1.2), release_m];
+        let high_enough = scene.pixel(start).is_none_or(|(_, row)| row < 0.9 * scene.frame.1);
+        // Far above the picture few things still pass through it.
+        let near_enough = scene
+            .pixel(start)
+            .is_some_and(|(col, row)| row > -0.5 * scene.frame.1 && (0.05..0.95).contains(&(col / scene.frame.0)));
+        if tries > 300 || high_enough && (near_enough || dice.chance(0.05)) {
+            return (start, release_m);
+        }
+    }
+}
+
 /// A fall in that scene, filmed.
-pub fn fall(scene: &Scene, dice: &mut Dice, body: Body, throw: Throw, defects: Defects) -> Fall {
+pub(crate) fn fall(scene: &Scene, dice: &mut Dice, body: Body, throw: Throw, defects: Defects) -> Fall {
     let make = body.make(dice);
-    let floor = dice.within(1.0, scene.storeys as f64 + 0.3).floor() as usize;
-    let sill = dice.within(0.8, 1.6);
-    let release_m = if floor >= scene.storeys { scene.roof_m() + 0.5 } else { scene.base_m[floor] + sill };
-    let side = scene.eye[0] + dice.within(-0.3, 0.3) * scene.width_m.min(20.0);
-    let start = [side, -dice.within(0.1, 1.2), release_m];
+    let (start, release_m) = window(scene, dice);
     let path = flight(&make, start, velocity(throw, dice), dice);
     let impact = *path.last().expect("a path has a start");
     let end_s = (path.len() - 1) as f64 * STEP_S;
@@ -114,8 +129,6 @@ pub fn fall(scene: &Scene, dice: &mut Dice, body: Body, throw: Throw, defects: D
     let track = film(scene, dice, defects, make.size, &mut at);
     let [x, y, z] = impact.1;
     Fall {
-        body,
-        throw,
         track,
         release_m,
         impact_speed_ms: (x * x + y * y + z * z).sqrt(),
@@ -127,15 +140,16 @@ pub fn fall(scene: &Scene, dice: &mut Dice, body: Body, throw: Throw, defects: D
 /// Places and velocities every [`STEP_S`] until the ground, in wind.
 fn flight(make: &Make, start: Vec3, velocity: Vec3, dice: &mut Dice) -> Vec<(Vec3, Vec3)> {
     let mean = [dice.gauss() * 1.2, dice.gauss() * 0.5, 0.0];
-    let (gust, slow) = (dice.within(0.0, 1.0), (-STEP_S / 0.8).exp());
+    let (gust, slow) = (dice.within(0.0, 1.0), (-4.0 * STEP_S / 0.8).exp());
     let (spin, swing) = (dice.within(2.0, 25.0), dice.within(0.0, 0.3));
     let flutter = dice.within(1.0, 4.0);
     let mut wind = [0.0; 3];
     let (mut place, mut speed) = (start, velocity);
     let mut path = vec![(place, speed)];
-    while place[2] > 0.0 && path.len() < 15_000 {
+    while place[2] > 0.0 && path.len() < 8_000 {
         let t = path.len() as f64 * STEP_S;
-        for (axis, value) in wind.iter_mut().enumerate() {
+        let blow = path.len() % 4 == 0;
+        for (axis, value) in wind.iter_mut().enumerate().filter(|_| blow) {
             let strength = if axis == 2 { 0.4 * gust } else { gust };
             *value = *value * slow + strength * (1.0 - slow * slow).sqrt() * dice.gauss();
         }

@@ -11,51 +11,49 @@ use crate::scene::Scene;
 
 /// What it truly was.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Truth {
+pub(crate) enum Truth {
     Fall(FallTruth),
     Alike(Alike),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct FallTruth {
-    pub body: Body,
-    pub throw: Throw,
-    pub release_m: f64,
-    pub floor: usize,
-    pub terminal_ms: f64,
-    pub impact_t: f64,
-    pub impact_speed_ms: f64,
+pub(crate) struct FallTruth {
+    pub(crate) body: Body,
+    pub(crate) throw: Throw,
+    pub(crate) release_m: f64,
+    pub(crate) floor: usize,
+    pub(crate) terminal_ms: f64,
+    pub(crate) impact_t: f64,
+    pub(crate) impact_speed_ms: f64,
 }
 
 /// One event, with what was said about it.
-pub struct Outcome {
-    pub truth: Truth,
-    pub track: Track,
-    pub event: Event,
-    pub verdict: Verdict,
-    pub storey_m: f64,
-    pub fps: f64,
-    pub noise_m: f64,
-    pub scene: usize,
+pub(crate) struct Outcome {
+    pub(crate) truth: Truth,
+    pub(crate) track: Track,
+    pub(crate) verdict: Verdict,
+    pub(crate) storey_m: f64,
+    pub(crate) fps: f64,
+    pub(crate) noise_m: f64,
 }
 
 /// How the campaign is drawn.
 #[derive(Clone, Copy)]
-pub struct Plan {
-    pub seed: u64,
-    pub scenes: usize,
-    pub falls: usize,
-    pub alikes: usize,
+pub(crate) struct Plan {
+    pub(crate) seed: u64,
+    pub(crate) scenes: usize,
+    pub(crate) falls: usize,
+    pub(crate) alikes: usize,
 }
 
 /// A calibrated scene.
-pub struct Stage {
-    pub scene: Scene,
-    pub calibration: Calibration,
+pub(crate) struct Stage {
+    pub(crate) scene: Scene,
+    pub(crate) calibration: Calibration,
 }
 
 /// Draws a scene with enough reference rows and calibrates it from its file.
-pub fn stage(dice: &mut Dice) -> Stage {
+pub(crate) fn stage(dice: &mut Dice) -> Stage {
     loop {
         let scene = Scene::random(dice);
         if !scene.is_usable() {
@@ -67,33 +65,34 @@ pub fn stage(dice: &mut Dice) -> Stage {
     }
 }
 
-pub fn event(track: &Track) -> Event {
+pub(crate) fn event(track: &Track) -> Event {
     let point = |dot: &crate::film::Dot| TrackPoint { t: dot.t, x: dot.x, y: dot.y, w: Some(dot.w), h: Some(dot.h) };
     Event { track: track.dots.iter().map(point).collect() }
 }
 
 /// Runs a campaign, event by event.
-pub fn play(plan: Plan, each: &mut dyn FnMut(&Stage, Outcome)) {
+pub(crate) fn play(plan: Plan, each: &mut dyn FnMut(&Stage, Outcome)) {
     for number in 0..plan.scenes {
         let mut dice = Dice::new(plan.seed.wrapping_mul(1_000_003).wrapping_add(number as u64));
         let stage = stage(&mut dice);
         for _ in 0..plan.falls {
-            let (truth, track) = a_fall(&stage, &mut dice);
-            finish(number, &stage, truth, track, each);
+            let Some((truth, track)) = a_fall(&stage, &mut dice) else { continue };
+            finish(&stage, truth, track, each);
         }
         for _ in 0..plan.alikes {
             let kind = dice.pick(&ALIKES);
             let defects = Defects::random(&mut dice, stage.scene.fps);
             let track = lookalikes::film_alike(&stage.scene, &mut dice, kind, defects);
-            finish(number, &stage, Truth::Alike(kind), track, each);
+            finish(&stage, Truth::Alike(kind), track, each);
         }
     }
 }
 
-fn a_fall(stage: &Stage, dice: &mut Dice) -> (Truth, Track) {
+/// `None` where the camera is turned so far aside that nothing passes through its picture.
+fn a_fall(stage: &Stage, dice: &mut Dice) -> Option<(Truth, Track)> {
     let body = dice.pick(&BODIES);
     let throw = if dice.chance(0.35) { Throw::Drop } else { dice.pick(&THROWS) };
-    loop {
+    for _ in 0..30 {
         let defects = Defects::random(dice, stage.scene.fps);
         let fall = bodies::fall(&stage.scene, dice, body, throw, defects);
         if fall.track.dots.is_empty() {
@@ -108,11 +107,12 @@ fn a_fall(stage: &Stage, dice: &mut Dice) -> (Truth, Track) {
             impact_t: fall.impact_t,
             impact_speed_ms: fall.impact_speed_ms,
         };
-        return (Truth::Fall(truth), fall.track);
+        return Some((Truth::Fall(truth), fall.track));
     }
+    None
 }
 
-fn finish(number: usize, stage: &Stage, truth: Truth, track: Track, each: &mut dyn FnMut(&Stage, Outcome)) {
+fn finish(stage: &Stage, truth: Truth, track: Track, each: &mut dyn FnMut(&Stage, Outcome)) {
     if track.dots.is_empty() {
         return;
     }
@@ -121,51 +121,51 @@ fn finish(number: usize, stage: &Stage, truth: Truth, track: Track, each: &mut d
     let dot = track.dots[0];
     let noise_m = stage.calibration.place(dot.x, dot.y).map_or(1.0, |place| place.metres_per_row * track.noise_px);
     let (storey_m, fps) = (stage.scene.storey_m, stage.scene.fps);
-    each(stage, Outcome { truth, track, event, verdict, storey_m, fps, noise_m, scene: number });
+    each(stage, Outcome { truth, track, verdict, storey_m, fps, noise_m });
 }
 
 /// A share of cases.
 #[derive(Clone, Copy, Default, Debug)]
-pub struct Share {
-    pub hits: usize,
-    pub all: usize,
+pub(crate) struct Share {
+    pub(crate) hits: usize,
+    pub(crate) all: usize,
 }
 
 impl Share {
-    pub fn add(&mut self, hit: bool) {
+    pub(crate) fn add(&mut self, hit: bool) {
         self.hits += usize::from(hit);
         self.all += 1;
     }
 
-    pub fn percent(self) -> f64 {
+    pub(crate) fn percent(self) -> f64 {
         100.0 * self.hits as f64 / self.all.max(1) as f64
     }
 }
 
 /// The figures of a campaign.
 #[derive(Default)]
-pub struct Figures {
-    pub soft: Share,
-    pub hard: Share,
-    pub recall: Share,
-    pub false_dense: Share,
-    pub glimpses: Share,
-    pub inside_m: Share,
-    pub inside_floors: Share,
-    pub inside_light_m: Share,
-    pub edge_said: Share,
-    pub edge_false: Share,
-    pub ranges_storeys: Vec<f64>,
-    pub ranges_good_storeys: Vec<f64>,
+pub(crate) struct Figures {
+    pub(crate) soft: Share,
+    pub(crate) hard: Share,
+    pub(crate) recall: Share,
+    pub(crate) false_dense: Share,
+    pub(crate) glimpses: Share,
+    pub(crate) inside_m: Share,
+    pub(crate) inside_floors: Share,
+    pub(crate) inside_light_m: Share,
+    pub(crate) edge_said: Share,
+    pub(crate) edge_false: Share,
+    pub(crate) ranges_storeys: Vec<f64>,
+    pub(crate) ranges_good_storeys: Vec<f64>,
     /// Per tenth of the stated probability: how often the class was right.
-    pub reliability: [(Share, f64); 10],
-    pub alikes: std::collections::BTreeMap<String, Share>,
-    pub bodies: std::collections::BTreeMap<String, [usize; 4]>,
-    pub cover: std::collections::BTreeMap<String, Share>,
+    pub(crate) reliability: [(Share, f64); 10],
+    pub(crate) alikes: std::collections::BTreeMap<String, Share>,
+    pub(crate) bodies: std::collections::BTreeMap<String, [usize; 4]>,
+    pub(crate) cover: std::collections::BTreeMap<String, Share>,
 }
 
 impl Figures {
-    pub fn add(&mut self, outcome: &Outcome) {
+    pub(crate) fn add(&mut self, outcome: &Outcome) {
         let verdict = &outcome.verdict;
         let dense = verdict.class == Class::Dense;
         match outcome.truth {
@@ -219,8 +219,10 @@ impl Figures {
         for key in [format!("{:?}", fall.throw), format!("{:?}", fall.body), format!("open {}", verdict.at_or_above)] {
             self.cover.entry(key).or_default().add(inside);
         }
+        let kind = if light { "light" } else { "dense" };
+        self.cover.entry(format!("{kind} {:?} open {}", fall.throw, verdict.at_or_above)).or_default().add(inside);
         for (side, out) in [("under", fall.release_m < low), ("over", fall.release_m > high)] {
-            self.cover.entry(format!("{side} {}", verdict.at_or_above)).or_default().add(out);
+            self.cover.entry(format!("{side} {kind} {}", verdict.at_or_above)).or_default().add(out);
         }
         if track.entered {
             self.edge_said.add(verdict.at_or_above);
@@ -243,7 +245,7 @@ impl Figures {
         }
     }
 
-    pub fn print(&self) {
+    pub(crate) fn print(&self) {
         let line = |name: &str, share: Share| println!("{name:38} {:6.2} % of {}", share.percent(), share.all);
         line("dense, drops and gentle, >=8 points", self.soft);
         line("dense, hard and upward, >=8 points", self.hard);
@@ -256,10 +258,20 @@ impl Figures {
         line("at or above, entered the picture", self.edge_said);
         line("at or above, otherwise", self.edge_false);
         println!("median range {:.2} storeys (all)", median(&self.ranges_storeys));
-        println!("median range {:.2} storeys (25 fps, 5 cm) of {}", median(&self.ranges_good_storeys), self.ranges_good_storeys.len());
+        println!(
+            "median range {:.2} storeys (25 fps, 5 cm) of {}",
+            median(&self.ranges_good_storeys),
+            self.ranges_good_storeys.len()
+        );
         for (tenth, (share, sum)) in self.reliability.iter().enumerate().filter(|(_, r)| r.0.all > 0) {
-            println!("p {:.1}-{:.1}: said {:.3} right {:.3} of {}", tenth as f64 / 10.0, (tenth + 1) as f64 / 10.0,
-                sum / share.all as f64, share.percent() / 100.0, share.all);
+            println!(
+                "p {:.1}-{:.1}: said {:.3} right {:.3} of {}",
+                tenth as f64 / 10.0,
+                (tenth + 1) as f64 / 10.0,
+                sum / share.all as f64,
+                share.percent() / 100.0,
+                share.all
+            );
         }
         for (kind, share) in &self.alikes {
             println!("  {kind:14} dense {:5.2} % of {}", share.percent(), share.all);
@@ -274,14 +286,14 @@ impl Figures {
 }
 
 /// Distinct points a reader can count: different in time.
-pub fn distinct(track: &Track) -> usize {
+pub(crate) fn distinct(track: &Track) -> usize {
     let mut times: Vec<f64> = track.dots.iter().map(|dot| dot.t).collect();
     times.sort_by(f64::total_cmp);
     times.dedup();
     times.len()
 }
 
-pub fn median(values: &[f64]) -> f64 {
+pub(crate) fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)

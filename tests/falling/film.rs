@@ -5,42 +5,40 @@ use crate::scene::{Scene, Vec3};
 
 /// One point of a simulated track.
 #[derive(Clone, Copy, Debug)]
-pub struct Dot {
-    pub t: f64,
-    pub x: f64,
-    pub y: f64,
-    pub w: f64,
-    pub h: f64,
+pub(crate) struct Dot {
+    pub(crate) t: f64,
+    pub(crate) x: f64,
+    pub(crate) y: f64,
+    pub(crate) w: f64,
+    pub(crate) h: f64,
 }
 
 /// A track as a camera would send it.
-pub struct Track {
-    pub dots: Vec<Dot>,
+pub(crate) struct Track {
+    pub(crate) dots: Vec<Dot>,
     /// The object came into the picture from outside it, and the track begins with that frame or the next.
-    pub entered: bool,
-    /// Frames with the object, before defects.
-    pub clean: usize,
+    pub(crate) entered: bool,
     /// Height between the first and the last point, metres.
-    pub span_m: f64,
-    pub noise_px: f64,
+    pub(crate) span_m: f64,
+    pub(crate) noise_px: f64,
 }
 
 /// How good or bad the detector is.
 #[derive(Clone, Copy, Debug)]
-pub struct Defects {
-    pub noise_px: f64,
-    pub heavy_tails: bool,
-    pub lost: f64,
-    pub doubled: f64,
-    pub wild: f64,
-    pub shuffled: bool,
-    pub jitter_s: f64,
-    pub late_s: f64,
-    pub frames_max: usize,
+pub(crate) struct Defects {
+    pub(crate) noise_px: f64,
+    pub(crate) heavy_tails: bool,
+    pub(crate) lost: f64,
+    pub(crate) doubled: f64,
+    pub(crate) wild: f64,
+    pub(crate) shuffled: bool,
+    pub(crate) jitter_s: f64,
+    pub(crate) late_s: f64,
+    pub(crate) frames_max: usize,
 }
 
 impl Defects {
-    pub fn random(dice: &mut Dice, fps: f64) -> Self {
+    pub(crate) fn random(dice: &mut Dice, fps: f64) -> Self {
         let late_s = match dice.below(10) {
             0..=4 => 0.0,
             5..=7 => dice.within(0.0, 0.4),
@@ -67,7 +65,7 @@ impl Defects {
 }
 
 /// Films a path: `at(t)` is the place at `t` seconds after its beginning, `None` once it is over.
-pub fn film(
+pub(crate) fn film(
     scene: &Scene,
     dice: &mut Dice,
     defects: Defects,
@@ -90,12 +88,11 @@ pub fn film(
             _ => left = first_visible.is_some(),
         }
         frame += 1;
-        if left || frame > 60 * 50 || seen.len() >= defects.frames_max {
+        if left || f64::from(frame) > 30.0 * scene.fps || seen.len() >= defects.frames_max {
             break;
         }
     }
     let span_m = seen.first().zip(seen.last()).map_or(0.0, |(a, b)| (a.1[2] - b.1[2]).abs());
-    let clean = seen.len();
     let mut dots = Vec::new();
     let mut entered = false;
     for (index, (t, place, col, row)) in seen.into_iter().enumerate() {
@@ -108,7 +105,7 @@ pub fn film(
         dots.push(dot(scene, dice, defects, size_m, (t, place, col, row)));
     }
     spoil(scene, dice, defects, &mut dots);
-    Track { dots, entered, clean, span_m, noise_px: defects.noise_px }
+    Track { dots, entered, span_m, noise_px: defects.noise_px }
 }
 
 fn dot(scene: &Scene, dice: &mut Dice, defects: Defects, size_m: f64, seen: (f64, Vec3, f64, f64)) -> Dot {

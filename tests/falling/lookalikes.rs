@@ -8,7 +8,7 @@ use crate::scene::{Scene, Vec3};
 
 /// Kinds of look-alikes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Alike {
+pub(crate) enum Alike {
     BirdGliding,
     BirdDiving,
     BirdFlapping,
@@ -24,7 +24,7 @@ pub enum Alike {
     Balloon,
 }
 
-pub const ALIKES: [Alike; 13] = [
+pub(crate) const ALIKES: [Alike; 13] = [
     Alike::BirdGliding,
     Alike::BirdDiving,
     Alike::BirdFlapping,
@@ -41,7 +41,7 @@ pub const ALIKES: [Alike; 13] = [
 ];
 
 /// A filmed look-alike.
-pub fn film_alike(scene: &Scene, dice: &mut Dice, kind: Alike, defects: Defects) -> Track {
+pub(crate) fn film_alike(scene: &Scene, dice: &mut Dice, kind: Alike, defects: Defects) -> Track {
     match kind {
         Alike::BirdGliding => bird(scene, dice, defects, 0.3),
         Alike::BirdDiving => dive(scene, dice, defects),
@@ -92,7 +92,8 @@ fn bird(scene: &Scene, dice: &mut Dice, defects: Defects, push: f64) -> Track {
 
 /// A stoop or a swoop: folds its wings, falls at part of gravity, pulls out.
 fn dive(scene: &Scene, dice: &mut Dice, defects: Defects) -> Track {
-    let start = scene.place_in_view((dice.within(0.05, 0.95), dice.within(0.02, 0.6)), dice.within(0.3, 1.1) * far(scene));
+    let start =
+        scene.place_in_view((dice.within(0.05, 0.95), dice.within(0.02, 0.6)), dice.within(0.3, 1.1) * far(scene));
     let mut speed = [dice.gauss() * 5.0, dice.gauss() * 4.0, dice.within(-6.0, 1.0)];
     let sink = dice.within(0.0, 8.0);
     let (fold, out) = (dice.within(0.3, 1.5), dice.within(3.0, 12.0));
@@ -136,7 +137,8 @@ fn insect(scene: &Scene, dice: &mut Dice, defects: Defects) -> Track {
 
 /// Snow and leaves: sinking at their own speed, carried and rocked by the wind.
 fn flake(scene: &Scene, dice: &mut Dice, defects: Defects, sink: (f64, f64), size: f64) -> Track {
-    let start = scene.place_in_view((dice.within(0.05, 0.95), dice.within(-0.1, 0.7)), dice.log_within(0.05, 1.0) * far(scene));
+    let start =
+        scene.place_in_view((dice.within(0.05, 0.95), dice.within(-0.1, 0.7)), dice.log_within(0.05, 1.0) * far(scene));
     let speed = [dice.gauss() * 1.2, dice.gauss() * 0.5, -dice.within(sink.0, sink.1)];
     let (rock, beat, phase) = (dice.within(0.0, 1.5) * size, dice.within(0.4, 2.0), dice.within(0.0, 6.0));
     let gust = dice.gauss() * 0.4;

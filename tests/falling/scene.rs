@@ -8,17 +8,17 @@ use serde_json::{Value, json};
 use crate::dice::Dice;
 
 /// A point or velocity in the world, metres.
-pub type Vec3 = [f64; 3];
+pub(crate) type Vec3 = [f64; 3];
 
 /// The truth about one camera and its facade.
-pub struct Scene {
-    pub storeys: usize,
-    pub storey_m: f64,
-    pub base_m: Vec<f64>,
-    pub width_m: f64,
-    pub fps: f64,
-    pub frame: (f64, f64),
-    pub eye: Vec3,
+pub(crate) struct Scene {
+    pub(crate) storeys: usize,
+    pub(crate) storey_m: f64,
+    pub(crate) base_m: Vec<f64>,
+    pub(crate) width_m: f64,
+    pub(crate) fps: f64,
+    pub(crate) frame: (f64, f64),
+    pub(crate) eye: Vec3,
     focal: f64,
     k1: f64,
     turn: [Vec3; 3],
@@ -26,7 +26,7 @@ pub struct Scene {
 }
 
 impl Scene {
-    pub fn random(dice: &mut Dice) -> Self {
+    pub(crate) fn random(dice: &mut Dice) -> Self {
         let mut scene = Self::building(dice);
         scene.aim(dice);
         scene.file = scene.write_file(dice);
@@ -34,15 +34,15 @@ impl Scene {
     }
 
     /// The cameras file.
-    pub fn file(&self) -> String {
+    pub(crate) fn file(&self) -> String {
         self.file.to_string()
     }
 
-    pub fn roof_m(&self) -> f64 {
+    pub(crate) fn roof_m(&self) -> f64 {
         self.base_m[self.storeys - 1] + self.storey_m
     }
 
-    pub fn floor_at(&self, height_m: f64) -> usize {
+    pub(crate) fn floor_at(&self, height_m: f64) -> usize {
         self.base_m.iter().rposition(|base| *base <= height_m).map_or(1, |index| index + 1)
     }
 
@@ -50,8 +50,7 @@ impl Scene {
         let storeys = 6 + dice.below(28);
         let storey_m = dice.within(2.8, 3.3);
         let ground_m = if dice.chance(0.4) { dice.within(3.3, 5.0) } else { storey_m };
-        let base_m =
-            (0..storeys).map(|n| if n == 0 { 0.0 } else { ground_m + (n as f64 - 1.0) * storey_m }).collect();
+        let base_m = (0..storeys).map(|n| if n == 0 { 0.0 } else { ground_m + (n as f64 - 1.0) * storey_m }).collect();
         Self {
             storeys,
             storey_m,
@@ -134,19 +133,19 @@ impl Scene {
     }
 
     /// Enough reference rows for a calibration at all.
-    pub fn is_usable(&self) -> bool {
+    pub(crate) fn is_usable(&self) -> bool {
         let rows = self.file["cameras"][0]["reference_rows"].as_array().expect("rows");
         let mut seen: Vec<i64> = rows.iter().filter_map(|r| r["floor"].as_i64()).collect();
         seen.dedup();
         seen.len() >= 4
     }
 
-    pub fn holds(&self, col: f64, row: f64) -> bool {
+    pub(crate) fn holds(&self, col: f64, row: f64) -> bool {
         (0.0..self.frame.0).contains(&col) && (0.0..self.frame.1).contains(&row)
     }
 
     /// Where a point of the world appears; `None` behind the camera.
-    pub fn pixel(&self, at: Vec3) -> Option<(f64, f64)> {
+    pub(crate) fn pixel(&self, at: Vec3) -> Option<(f64, f64)> {
         let from = [at[0] - self.eye[0], at[1] - self.eye[1], at[2] - self.eye[2]];
         let [across, up, ahead] = self.turn.map(|axis| axis[0] * from[0] + axis[1] * from[1] + axis[2] * from[2]);
         if ahead < 0.1 {
@@ -158,18 +157,17 @@ impl Scene {
     }
 
     /// Pixels a metre covers at that place.
-    pub fn pixels_per_metre(&self, at: Vec3) -> f64 {
+    pub(crate) fn pixels_per_metre(&self, at: Vec3) -> f64 {
         let far = (0..3).map(|axis| (at[axis] - self.eye[axis]).powi(2)).sum::<f64>().sqrt();
         self.focal / far.max(0.2)
     }
 
     /// A place at that distance from the lens that appears at that share of the picture (0-1 each way, y down).
-    pub fn place_in_view(&self, share: (f64, f64), far_m: f64) -> Vec3 {
+    pub(crate) fn place_in_view(&self, share: (f64, f64), far_m: f64) -> Vec3 {
         let across = (share.0 - 0.5) * self.frame.0 / self.focal;
         let down = (share.1 - 0.5) * self.frame.1 / self.focal;
         std::array::from_fn(|axis| {
-            self.eye[axis]
-                + far_m * (self.turn[2][axis] + across * self.turn[0][axis] - down * self.turn[1][axis])
+            self.eye[axis] + far_m * (self.turn[2][axis] + across * self.turn[0][axis] - down * self.turn[1][axis])
         })
     }
 }

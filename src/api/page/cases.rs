@@ -179,7 +179,7 @@ pub(crate) async fn one(
     let files = app.ask(move |book| book.files(no)).await?;
     let book = app.book()?;
     let (case, watched) = (&story.case, book.watched());
-    let facade = watched.facade(&case.facade).filter(|_| case.kind == SightKind::FallingObject);
+    let facade = watched.facade(&case.facade).filter(|_| case.kind == SightKind::FallingObject && case.judgement.floor_low.is_some());
     let decided = case.confirmed || case.rejected.is_some();
     let name = |id: &str| watched.camera(id).map_or_else(|| id.to_owned(), |c| c.name.clone());
     let shots = shots(&files, &story.sightings, &name);

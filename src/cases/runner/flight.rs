@@ -44,6 +44,8 @@ pub(super) struct Pending {
     pub(super) papers: Vec<Paper>,
     pub(super) waiters: Vec<Waiter>,
     pub(super) notes: Vec<Note>,
+    /// To be fetched once the event is on disk.
+    pub(super) fetches: Vec<Fetch>,
 }
 
 pub(super) struct Landed {

@@ -2,7 +2,7 @@
 //!
 //! Refuses to know what the view is used for. Runs once per camera, so it is written to be sure rather than fast.
 
-use super::{ALONG, HEIGHT, K1, LN_DISTANCE, LN_FOCAL, PARAMS, PITCH, Params, ROLL, Residual, View, YAW};
+use super::{ALONG, HEIGHT, K1, LN_DISTANCE, LN_FOCAL, PARAMS, PITCH, Params, Residual, View};
 use crate::falling::linear::{self, Square};
 use crate::falling::site::{CameraConfig, Reference};
 
@@ -98,8 +98,7 @@ pub(super) fn solve(config: &CameraConfig) -> Option<Solved> {
 
 /// -1 where places along the facade were counted from right to left.
 fn mirror(points: &[Reference], middle: f64) -> f64 {
-    let known: Vec<(f64, f64)> =
-        points.iter().filter_map(|p| Some((p.col.unwrap_or(middle), p.facade_x_m?))).collect();
+    let known: Vec<(f64, f64)> = points.iter().filter_map(|p| Some((p.col.unwrap_or(middle), p.facade_x_m?))).collect();
     let count = known.len().max(1) as f64;
     let col = known.iter().map(|k| k.0).sum::<f64>() / count;
     let along = known.iter().map(|k| k.1).sum::<f64>() / count;
@@ -113,8 +112,7 @@ fn along_weights(points: &[Reference], weight: f64) -> Vec<f64> {
 /// Errors here are defaults of ours: how well people know where a camera hangs.
 fn prior(config: &CameraConfig) -> Prior {
     let (height, distance, spread) = config.mount.map_or((3.0, 30.0, 0.7), |m| (m.height_m, m.distance_m, 0.05));
-    let (focal, focal_error) =
-        config.focal_px.map_or((config.width.max(config.height), 1.0), |focal| (focal, 0.01));
+    let (focal, focal_error) = config.focal_px.map_or((config.width.max(config.height), 1.0), |focal| (focal, 0.01));
     // Points in one column cannot show roll or yaw; a fitter's level can.
     let (yaw, roll) = if config.is_full() { (0.5, 0.06) } else { (0.2, 0.02) };
     let mut mean = [0.0; PARAMS];
