@@ -4,7 +4,7 @@ use crate::config::fields::{LEVELS, WINDOW};
 use crate::text::field::{ANY_DURATION, ANY_NUMBER, Field, Kind, LINE, Scalar, Table, bi, default, optional, required};
 
 /// A number, or the name of a parameter of the profile.
-const SETTING: Kind = Kind::Either(&[ANY_NUMBER, Kind::Id]);
+pub(crate) const SETTING: Kind = Kind::Either(&[ANY_NUMBER, Kind::Id]);
 const POINT: Field = required(
     "point",
     LINE,
