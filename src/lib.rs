@@ -33,6 +33,7 @@
 //! | [`conditioning`] | scale, range, sentinel, deadband, counters, staleness | tasks; time is an argument |
 //! | [`rules`] | limit, state, rate, count, absence, expression; delays | clock, task, database |
 //! | [`alarms`] | the ISA-18.2 states, gatehouse's own alarms, flood figures | channels, SQL |
+//! | [`health`] | the health record of every device: counts, services, score; pure | clocks, profiles, SQL |
 //! | [`store`] | outbox, history, journal, retention, damage; one writer thread | what a reading means |
 //! | [`northbound`] | upstreams: cursor, lanes, retry, payloads | SQL |
 //! | [`api`] | routes, event stream, metrics, page | SQL, registers |
@@ -85,6 +86,8 @@ pub mod conditioning;
 pub mod rules;
 
 pub mod alarms;
+
+pub mod health;
 
 pub mod store;
 

@@ -17,15 +17,16 @@ const LAYERS: &[(&str, &str)] = &[
     ("conditioning", "model profile"),
     ("rules", "model profile"),
     ("alarms", "model profile"),
+    ("health", "model"),
     ("store", "model clock"),
     ("northbound", "model clock"),
     ("api", "model clock"),
-    ("pipeline", "model clock conditioning rules alarms"),
+    ("pipeline", "model clock conditioning rules alarms health"),
     ("supervise", "clock"),
     ("config", "model text profile southbound conditioning rules alarms store northbound api"),
     (
         "gateway",
-        "model clock profile southbound conditioning rules alarms store northbound api pipeline supervise config",
+        "model clock profile southbound conditioning rules alarms health store northbound api pipeline supervise config",
     ),
     ("sim", "model clock profile southbound conditioning supervise config"),
     (
