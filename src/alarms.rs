@@ -14,6 +14,7 @@
 
 mod builtin;
 mod desk;
+mod explain;
 mod figures;
 mod machine;
 mod slot;

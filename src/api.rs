@@ -13,6 +13,7 @@ mod events;
 pub mod guard;
 mod journal;
 pub mod lang;
+mod learning;
 mod metrics;
 mod openapi;
 mod page;

@@ -107,6 +107,8 @@ pub struct RuleConfig {
     pub level: Level,
     /// Stays until reset.
     pub latched: bool,
+    /// On trial: noted in the journal, nobody is told.
+    pub shadow: bool,
     /// Texts.
     pub text: AlarmText,
 }

@@ -154,6 +154,7 @@ impl Gateway {
             derived: defs.derived,
             upstreams: config.upstreams.iter().map(|u| u.id.clone()).collect(),
             open: store.opened.open_alarms,
+            learned: store.opened.learned,
         };
         let ports = Ports {
             field: field_rx,

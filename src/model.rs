@@ -7,6 +7,7 @@
 pub mod alarm;
 pub mod condition;
 pub mod desk;
+pub mod finding;
 pub mod health;
 pub mod id;
 pub mod journal;

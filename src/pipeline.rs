@@ -22,6 +22,7 @@
 pub mod bell;
 mod core;
 mod derived;
+mod learners;
 pub mod notes;
 pub mod outbox;
 pub mod sink;
@@ -35,7 +36,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::core::Setup;
 pub use derived::DerivedPoint;
-pub use sink::{Sink, SinkError};
+pub use sink::{Models, Sink, SinkError};
 
 use self::core::Core;
 use crate::model::desk::DeskCommand;
@@ -177,7 +178,10 @@ impl<S: Sink> Pipeline<S> {
     fn apply(&mut self, turn: Turn) {
         match turn {
             Turn::Field(event) => self.drain(event),
-            Turn::FieldEnded => self.field_ended = true,
+            Turn::FieldEnded => {
+                self.field_ended = true;
+                self.core.finish();
+            }
             Turn::Command(command) => self.core.command(command),
             Turn::CommandsEnded => self.commands_ended = true,
             Turn::Rung(rung) => self.bell.settle(rung, self.core.live()),

@@ -5,6 +5,9 @@
 //! with the same result (`serde`).
 
 pub mod backtest;
+pub mod baseline;
+pub mod change;
 pub mod device;
+pub mod peer;
 pub mod point;
 pub mod trend;

@@ -345,6 +345,8 @@ pub struct AlarmSpec {
     pub off_delay: Duration,
     /// Stays until reset by a person even when the condition is gone.
     pub latched: bool,
+    /// On trial: noted in the journal, nobody is told.
+    pub shadow: bool,
     /// Texts.
     pub text: AlarmText,
 }
@@ -397,6 +399,35 @@ pub enum Condition {
         point: String,
         /// How long.
         after: Duration,
+    },
+    /// The point will reach a limit within a time, by the way it grows. Learns what is usual first.
+    Trend {
+        /// The point.
+        point: String,
+        /// Which side.
+        side: Side,
+        /// Limit, engineering units.
+        limit: Setting,
+        /// How far ahead a crossing counts.
+        within: Duration,
+        /// Commissioning: time with good values before it judges.
+        learn: Duration,
+    },
+    /// The point behaves unlike itself at this hour of the week.
+    Anomaly {
+        /// The point.
+        point: String,
+        /// Commissioning.
+        learn: Duration,
+    },
+    /// Several points together behave unlike before.
+    DeviceAnomaly {
+        /// The points.
+        points: Vec<String>,
+        /// A snapshot is taken so often.
+        every: Duration,
+        /// Commissioning.
+        learn: Duration,
     },
     /// A CEL expression that must be true. Unknown input makes it unknown, not false.
     When(String),

@@ -20,6 +20,8 @@ mod define;
 mod engine;
 pub mod expr;
 pub mod hour;
+mod learn;
+mod learned;
 mod operator;
 #[cfg(test)]
 mod tests;

@@ -13,7 +13,7 @@
 //! ```text
 //! lock              held by the running instance
 //! reserve           16 MiB given back when the disk is full, so that alarms still fit
-//! state.db          journal, alarms, cursors, anchors, learned registers, gaps, marks     (WAL, FULL)
+//! state.db          journal, alarms, health records, cursors, anchors, learned registers, gaps, marks     (WAL, FULL)
 //! state.bak         whole copy of state.db, daily and after learning                       (VACUUM INTO, rename)
 //! log/00000017.db   segment of the outbox, at most 64 MiB or a sixteenth of the quota; all but the newest are sealed   (WAL, FULL; sealed: plain)
 //! history/00020779.db   one UTC day, by days since 1970-01-01                              (WAL, FULL)
@@ -58,6 +58,7 @@ mod files;
 pub mod handle;
 mod historian;
 mod history;
+mod learned;
 mod log;
 mod memory;
 mod open;

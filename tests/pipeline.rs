@@ -23,7 +23,7 @@ use gatehouse::model::site::{DeviceInfo, LineInfo, PointInfo, Site};
 use gatehouse::model::text::Text;
 use gatehouse::model::time::{Anchor, BootMs, Trust, WallMs};
 use gatehouse::pipeline::outbox::READINGS_MAX;
-use gatehouse::pipeline::{DerivedPoint, Gauges, Pipeline, Ports, Setup, Sink, SinkError};
+use gatehouse::pipeline::{DerivedPoint, Gauges, Models, Pipeline, Ports, Setup, Sink, SinkError};
 use gatehouse::profile::Side;
 use gatehouse::rules::expr::{Binding, Expr, VarKind};
 use gatehouse::rules::{RuleDef, Test};
@@ -52,6 +52,7 @@ struct Kept {
     readings: Vec<Reading>,
     alarms: Vec<AlarmEvent>,
     notes: Vec<Note>,
+    models: Vec<(Arc<str>, Vec<u8>)>,
     /// Alarms to refuse before taking one.
     refuse: u32,
 }
@@ -95,6 +96,11 @@ impl Sink for FakeStore {
     fn note(&self, note: Note) -> impl Future<Output = Result<(), SinkError>> + Send + 'static {
         self.kept.lock().unwrap().notes.push(note);
         async { Ok(()) }
+    }
+
+    fn models(&self, models: Models) -> impl Future<Output = Result<(), SinkError>> + Send + 'static {
+        self.kept.lock().unwrap().models = models.to_vec();
+        std::future::ready(Ok(()))
     }
 
     fn learn(&self, _: DeviceIx, _: Vec<PointIx>) -> impl Future<Output = Result<(), SinkError>> + Send + 'static {
@@ -204,6 +210,7 @@ impl Bench {
             derived: vec![DerivedPoint { point: PointIx(2), program }],
             upstreams: vec![],
             open,
+            learned: Vec::new(),
         };
         let sink = FakeStore { kept: Arc::clone(&kept), log_open: log_gate, journal_open: journal_gate };
         let ports = Ports {

@@ -80,6 +80,7 @@ fn alarm(rule: &RuleDef) -> AlarmDef {
         device: None,
         level: Level::Major,
         text: AlarmText::default(),
+        shadow: false,
         latched: false,
         loss_of_sight: rule.test.is_loss_of_sight(),
         what: String::new(),

@@ -73,6 +73,7 @@ pub(crate) fn alarm_event(n: u32, change: AlarmChange, state: AlarmState) -> Ala
         cleared_wall_ms: None,
         acknowledged: None,
         trigger: None,
+        explanation: None,
         snapshot: vec![],
         children: 0,
     };

@@ -15,7 +15,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("predict", ""),
     ("southbound", "model clock profile"),
     ("conditioning", "model profile"),
-    ("rules", "model profile"),
+    ("rules", "model profile predict"),
     ("alarms", "model profile"),
     ("health", "model"),
     ("store", "model clock"),

@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use crate::alarms::explain::explain;
 use crate::alarms::figures::{Births, FLOOD_ABOVE};
 use crate::alarms::slot::{AlarmDef, Home, Slot, announce, own};
 use crate::alarms::{builtin, machine};
 use crate::model::alarm::{Acknowledged, AlarmChange, AlarmEvent, AlarmRecord, AlarmState, Level, Snapshot, Trigger};
 use crate::model::condition::{ConditionChange, Tri};
 use crate::model::desk::{AlarmFigures, DeskError, Handled, Signal};
+use crate::model::finding::Explanation;
 use crate::model::id::{DeviceIx, Id, PointIx};
 use crate::model::link::{LinkChange, LinkOf, LinkState};
 use crate::model::site::Site;
@@ -118,7 +120,7 @@ impl Desk {
     /// A rule's condition changed.
     pub fn condition(&mut self, change: &ConditionChange, now: &Anchor, look: Look<'_>, out: &mut Vec<AlarmEvent>) {
         let ix = change.rule.ix();
-        if ix >= self.lines {
+        if ix >= self.lines || self.slots.get(ix).is_some_and(|slot| slot.def.shadow) {
             return;
         }
         match change.to {
@@ -134,7 +136,8 @@ impl Desk {
                         limit: change.limit,
                         unit: slot.def.unit.clone(),
                     });
-                    self.rise(ix, change.at, trigger, now, look, out);
+                    let explanation = change.finding.as_deref().map(|f| Box::new(explain(f, change.at, now, look)));
+                    self.rise(ix, change.at, (trigger, explanation), now, look, out);
                 }
             }
         }
@@ -197,7 +200,7 @@ impl Desk {
                 self.hold(ix);
             } else {
                 let trigger = self.own_trigger(ix);
-                self.rise(ix, due, trigger, now, look, out);
+                self.rise(ix, due, (trigger, None), now, look, out);
             }
         }
         self.wake = self.slots.iter().filter_map(Slot::wake).min();
@@ -361,7 +364,7 @@ impl Desk {
         &mut self,
         ix: usize,
         at: BootMs,
-        trigger: Option<Trigger>,
+        (trigger, explanation): (Option<Trigger>, Option<Box<Explanation>>),
         now: &Anchor,
         look: Look<'_>,
         out: &mut Vec<AlarmEvent>,
@@ -375,7 +378,7 @@ impl Desk {
         }
         let at = slot.onset.map_or(at, |last| at.max(last.plus(1)));
         slot.onset = Some(at);
-        let alarm = slot.birth(boot, at, trigger, now, &self.homes, look);
+        let alarm = AlarmRecord { explanation, ..slot.birth(boot, at, trigger, now, &self.homes, look) };
         if let Some(old) = &mut slot.open {
             let told = machine::retire(old, now.wall.0);
             let note = format!("superseded by {} / 再次发生", alarm.id);

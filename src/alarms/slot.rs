@@ -22,6 +22,8 @@ pub struct AlarmDef {
     pub text: AlarmText,
     /// Stays until reset.
     pub latched: bool,
+    /// On trial: the caller notes it, the desk never raises it.
+    pub shadow: bool,
     /// Its condition is that something cannot be seen: held back while its line is down (never at level `life`).
     pub loss_of_sight: bool,
     /// `device.point` or the expression, for the trigger text.
@@ -113,6 +115,7 @@ impl Slot {
             cleared_wall_ms: None,
             acknowledged: None,
             trigger,
+            explanation: None,
             snapshot: look(&def.snapshot),
             children: self.children,
         }
@@ -139,6 +142,7 @@ pub(super) fn own(key: String, device: Option<DeviceIx>, level: Level, text: Ala
         level,
         text,
         latched: false,
+        shadow: false,
         loss_of_sight: device.is_some(),
         what: String::new(),
         unit: None,

@@ -41,6 +41,7 @@ fn def(key: &str, level: Level, latched: bool, loss_of_sight: bool) -> AlarmDef 
         device: Some(DeviceIx(0)),
         level,
         text: AlarmText::default(),
+        shadow: false,
         latched,
         loss_of_sight,
         what: "pump.pressure".into(),
@@ -84,8 +85,14 @@ impl Bench {
     }
 
     fn condition(&mut self, rule: u32, to: Tri) -> &mut Self {
-        let change =
-            ConditionChange { rule: RuleIx(rule), to, at: self.now.boot, value: Some(0.03), limit: Some(0.05) };
+        let change = ConditionChange {
+            rule: RuleIx(rule),
+            to,
+            at: self.now.boot,
+            value: Some(0.03),
+            limit: Some(0.05),
+            finding: None,
+        };
         self.desk.condition(&change, &self.now, &|_| vec![], &mut self.out);
         self.wait(1)
     }

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use utoipa::ToSchema;
 
+use crate::model::finding::FindingKind;
+
 use crate::model::text::Text;
 
 /// A text in both languages.
@@ -249,6 +251,9 @@ pub struct AlarmDto {
     pub acknowledged: Option<AcknowledgedDto>,
     /// The numbers behind it.
     pub trigger: Option<TriggerDto>,
+    /// Why, for alarms of detectors that learn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<ExplanationDto>,
     /// Values at birth.
     pub snapshot: Vec<SnapshotDto>,
     /// Devices hidden behind it.
@@ -277,6 +282,79 @@ pub struct TriggerDto {
     pub limit: Option<f64>,
     /// Unit code.
     pub unit: Option<String>,
+}
+
+/// Why a detector raised an alarm.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct ExplanationDto {
+    /// `trend`, `spike`, `level`, `rhythm`, `shape`, `flat`, `sudden`, `lasting`, `drift`.
+    #[schema(value_type = String)]
+    pub kind: FindingKind,
+    /// Since when it has looked odd.
+    pub since_ms: i64,
+    /// 0 to 1.
+    pub confidence: f64,
+    /// The points, most suspect first.
+    pub suspects: Vec<SuspectDto>,
+    /// Time to the limit when the alarm was raised.
+    pub ahead: Option<AheadDto>,
+}
+
+/// One point of an explanation.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct SuspectDto {
+    /// `device.point`.
+    pub point: String,
+    /// Unit code.
+    pub unit: Option<String>,
+    /// Lowest usual value.
+    pub expected_low: f64,
+    /// Highest usual value.
+    pub expected_high: f64,
+    /// Value seen.
+    pub seen: f64,
+    /// Part in the finding, 0 to 1.
+    pub share: f64,
+}
+
+/// When a limit will be reached.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct AheadDto {
+    /// The limit, in the point's unit.
+    pub limit: f64,
+    /// Seconds to the limit.
+    pub eta_s: f64,
+    /// Eight of ten crossings come after this many seconds ...
+    pub low_s: f64,
+    /// ... and before these; none when the rise may fade out.
+    pub high_s: Option<f64>,
+}
+
+/// How a rule that learns stands now.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct OutlookDto {
+    /// Rule key, `device.alarm` or `rule.name`.
+    pub rule: String,
+    /// Points it looks at.
+    pub points: Vec<String>,
+    /// Commissioning progress, 0 to 1; it judges from 1 on.
+    pub progress: f64,
+    /// Time to the limit as of the last reading.
+    pub ahead: Option<AheadDto>,
+}
+
+/// Asks rules to learn anew.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, ToSchema)]
+pub struct RelearnDto {
+    /// Who asks.
+    pub by: String,
+}
+
+/// How many rules learn anew.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct RelearningDto {
+    /// Rules.
+    pub rules: usize,
 }
 
 /// A frozen value.

@@ -46,6 +46,17 @@ impl Words {
     pub fn t2(&self, key: &'static str, a: impl std::fmt::Display, b: impl std::fmt::Display) -> String {
         self.t1(key, a).replace("{1}", &b.to_string())
     }
+
+    /// The text with `{0}`, `{1}` and `{2}` filled in.
+    pub fn t3(
+        &self,
+        key: &'static str,
+        a: impl std::fmt::Display,
+        b: impl std::fmt::Display,
+        c: impl std::fmt::Display,
+    ) -> String {
+        self.t2(key, a, b).replace("{2}", &c.to_string())
+    }
 }
 
 /// The name of the cookie that remembers the reader's choice.

@@ -3,7 +3,7 @@
 use axum::Json;
 use utoipa::OpenApi;
 
-use crate::api::{events, routes};
+use crate::api::{events, learning, routes};
 
 /// The document; every handler of [`routes::routes`] stands here (a test holds it).
 #[derive(OpenApi)]
@@ -25,6 +25,8 @@ use crate::api::{events, routes};
         routes::acknowledge,
         routes::reset,
         routes::sync,
+        learning::outlooks,
+        learning::relearn,
         events::events,
         document
     )

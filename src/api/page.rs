@@ -10,6 +10,7 @@ mod chart;
 mod csv;
 mod device;
 mod devices;
+mod explain;
 mod sync;
 mod when;
 

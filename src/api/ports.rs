@@ -86,6 +86,9 @@ pub trait Archive: Send + Sync + fmt::Debug {
 /// A future of the desk.
 pub type DeskFuture<'a> = Pin<Box<dyn Future<Output = Result<Handled, Refusal>> + Send + 'a>>;
 
+/// A future of the desk that tells how many rules learn anew.
+pub type RelearnFuture<'a> = Pin<Box<dyn Future<Output = Result<usize, Refusal>> + Send + 'a>>;
+
 /// Where people answer alarms. Both are idempotent; a deadline is the caller's.
 pub trait Desk: Send + Sync + fmt::Debug {
     /// Answers an alarm.
@@ -93,6 +96,9 @@ pub trait Desk: Send + Sync + fmt::Debug {
 
     /// Resets a latched alarm whose condition is gone.
     fn reset(&self, id: String, by: String, note: String) -> DeskFuture<'_>;
+
+    /// A rule that learns, or all of a device, begin anew; tells how many.
+    fn relearn(&self, key: String, by: String) -> RelearnFuture<'_>;
 }
 
 /// Why an answer was not taken.

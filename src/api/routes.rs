@@ -14,7 +14,7 @@ use crate::api::dto;
 use crate::api::error::{ApiError, Code, ErrorBody};
 use crate::api::lang::Words;
 use crate::api::ports::{DeskFuture, Refusal};
-use crate::api::{App, events, guard, journal, metrics, openapi, page, view};
+use crate::api::{App, events, guard, journal, learning, metrics, openapi, page, view};
 use crate::model::desk::DeskError;
 use crate::model::id::{DeviceIx, LineIx, PointIx};
 use crate::model::stored::AlarmFilter;
@@ -31,10 +31,10 @@ pub(crate) const BUCKETS_MAX: usize = 2000;
 /// Most alarms in one answer.
 pub(crate) const ALARMS_MAX: usize = 500;
 /// An answer to an alarm must be decided and kept within this.
-const DESK_WITHIN: std::time::Duration = std::time::Duration::from_secs(10);
+pub(crate) const DESK_WITHIN: std::time::Duration = std::time::Duration::from_secs(10);
 
-type Shared = State<Arc<App>>;
-type Reply<T> = Result<Json<T>, ApiError>;
+pub(crate) type Shared = State<Arc<App>>;
+pub(crate) type Reply<T> = Result<Json<T>, ApiError>;
 
 /// Every route below `/api/v1`, with its method and its path as OpenAPI writes it.
 pub(crate) fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Arc<App>>)> {
@@ -51,6 +51,8 @@ pub(crate) fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Arc<App>
         ("post", "/api/v1/alarms/{id}/acknowledge", post(acknowledge)),
         ("post", "/api/v1/alarms/{id}/reset", post(reset)),
         ("get", "/api/v1/sync", get(sync)),
+        ("get", "/api/v1/outlooks", get(learning::outlooks)),
+        ("post", "/api/v1/rules/{key}/relearn", post(learning::relearn)),
         ("get", "/api/v1/events", get(events::events)),
         ("get", "/api/v1/openapi.json", get(openapi::document)),
     ]
@@ -310,7 +312,9 @@ async fn answered(asked: DeskFuture<'_>) -> Reply<dto::AnsweredDto> {
         Ok(Ok(handled)) => {
             Ok(Json(dto::AnsweredDto { already: handled.already.is_some(), alarm: view::alarm(&handled.alarm) }))
         }
-        Ok(Err(Refusal::Desk(DeskError::NotOpen(id)))) => Err(ApiError::new(Code::NotFound, id)),
+        Ok(Err(Refusal::Desk(DeskError::NotOpen(id) | DeskError::NotLearning(id)))) => {
+            Err(ApiError::new(Code::NotFound, id))
+        }
         Ok(Err(Refusal::Desk(DeskError::NotLatched | DeskError::StillActive))) => {
             Err(ApiError::new(Code::NotResettable, ""))
         }

@@ -7,6 +7,7 @@ use crate::api::dto;
 use crate::api::lang::Words;
 use crate::api::ports::UpstreamStatus;
 use crate::model::alarm::AlarmRecord;
+use crate::model::finding::{Ahead, Explanation, Outlook, Suspect};
 use crate::model::id::PointIx;
 use crate::model::link::{LinkState, LinkStats};
 use crate::model::live::{LiveLink, LivePoint};
@@ -192,6 +193,7 @@ pub(crate) fn alarm(a: &AlarmRecord) -> dto::AlarmDto {
             limit: t.limit,
             unit: t.unit.clone(),
         }),
+        explanation: a.explanation.as_deref().map(explanation),
         snapshot: a
             .snapshot
             .iter()
@@ -203,6 +205,39 @@ pub(crate) fn alarm(a: &AlarmRecord) -> dto::AlarmDto {
             })
             .collect(),
         children: a.children,
+    }
+}
+
+fn explanation(why: &Explanation) -> dto::ExplanationDto {
+    let suspect = |s: &Suspect| dto::SuspectDto {
+        point: s.point.to_string(),
+        unit: s.unit.clone(),
+        expected_low: s.expected_low,
+        expected_high: s.expected_high,
+        seen: s.seen,
+        share: s.share,
+    };
+    dto::ExplanationDto {
+        kind: why.kind,
+        since_ms: why.since_wall_ms,
+        confidence: why.confidence,
+        suspects: why.suspects.iter().map(suspect).collect(),
+        ahead: why.ahead.map(ahead),
+    }
+}
+
+fn ahead(a: Ahead) -> dto::AheadDto {
+    dto::AheadDto { limit: a.limit, eta_s: a.eta_s, low_s: a.low_s, high_s: a.high_s }
+}
+
+/// How a learning rule stands.
+pub(crate) fn outlook(site: &Site, o: &Outlook) -> dto::OutlookDto {
+    let key = |p: &crate::model::id::PointIx| site.points.get(p.ix()).map(|info| info.key.to_string());
+    dto::OutlookDto {
+        rule: o.key.to_string(),
+        points: o.points.iter().filter_map(key).collect(),
+        progress: o.progress,
+        ahead: o.ahead.map(ahead),
     }
 }
 

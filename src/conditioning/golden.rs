@@ -82,7 +82,13 @@ impl Values<'_> {
                 Some(values.iter().any(|v| v.total_cmp(&value).is_eq()))
             }
             Condition::When(expression) => judge.truth(expression, self),
-            Condition::Rate { .. } | Condition::Count { .. } | Condition::Absence { .. } => None,
+            // These need time.
+            Condition::Rate { .. }
+            | Condition::Count { .. }
+            | Condition::Absence { .. }
+            | Condition::Trend { .. }
+            | Condition::Anomaly { .. }
+            | Condition::DeviceAnomaly { .. } => None,
         }
     }
 }

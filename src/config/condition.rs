@@ -17,6 +17,7 @@ pub(crate) struct Parts {
     pub(crate) on_delay: Duration,
     pub(crate) off_delay: Duration,
     pub(crate) latched: bool,
+    pub(crate) shadow: bool,
     pub(crate) text: AlarmText,
 }
 
@@ -39,7 +40,8 @@ pub(crate) fn parts(record: &Record, names: &Names<'_>, cx: &mut Context<'_>) ->
 /// Something in it was left out, and the reader has said why.
 fn is_faulty(record: &Record) -> bool {
     let inner = |key| record.record(key).is_some_and(|r| r.faulty);
-    record.faulty || ["limit", "state", "rate", "count", "absence"].into_iter().any(inner)
+    record.faulty
+        || ["limit", "state", "rate", "count", "absence", "trend", "anomaly", "device_anomaly"].into_iter().any(inner)
 }
 
 fn read(record: &Record, names: &Names<'_>, cx: &mut Context<'_>) -> Option<Parts> {
@@ -51,6 +53,7 @@ fn read(record: &Record, names: &Names<'_>, cx: &mut Context<'_>) -> Option<Part
         on_delay: record.duration("for").unwrap_or_default(),
         off_delay: record.duration("off_delay").unwrap_or_default(),
         latched: record.flag("latched"),
+        shadow: record.flag("shadow"),
         text: AlarmText {
             title: record.two("title"),
             cause: record.two("cause"),
@@ -81,6 +84,19 @@ fn condition(record: &Record, names: &Names<'_>, cx: &mut Context<'_>) -> Option
         let count_setting = setting(count.item("count")?, names, cx)?;
         return Some(Condition::Count { point, count: count_setting, window: count.duration("window")? });
     }
+    if let Some(trend) = record.record("trend") {
+        let point = point(trend, names, cx, Some("trend"))?;
+        let (side, limit) = side(trend, names, cx)?;
+        let (within, learn) = (trend.duration("within")?, trend.duration("learn").unwrap_or_default());
+        return Some(Condition::Trend { point, side, limit, within, learn });
+    }
+    if let Some(anomaly) = record.record("anomaly") {
+        let point = point(anomaly, names, cx, Some("anomaly"))?;
+        return Some(Condition::Anomaly { point, learn: anomaly.duration("learn").unwrap_or_default() });
+    }
+    if let Some(device) = record.record("device_anomaly") {
+        return device_anomaly(device, names, cx);
+    }
     let absence = record.record("absence")?;
     let name = absence.text("point")?;
     if (names.point)(name).is_none() {
@@ -109,6 +125,33 @@ fn limit(limit: &Record, names: &Names<'_>, cx: &mut Context<'_>) -> Option<Cond
     }
     let (side, value) = sided?;
     Some(Condition::Limit { point: point?, side, limit: value, hysteresis })
+}
+
+fn device_anomaly(record: &Record, names: &Names<'_>, cx: &mut Context<'_>) -> Option<Condition> {
+    let item = record.item("points")?;
+    let Value::List(list) = &item.value else { return None };
+    let mut points: Vec<String> = Vec::new();
+    for entry in list {
+        let name = entry.value.text()?;
+        match (names.point)(name) {
+            Some(PointKind::Text) | None => {
+                let message =
+                    (format!("there is no measured point `{name}` here"), format!("此处没有名为 `{name}` 的测量点"));
+                let help = ("list quantities or switches of the device", "请列出该设备的量值或开关量测点");
+                cx.error(code::UNKNOWN_POINT, entry.span, (&message.0, &message.1), help);
+                return None;
+            }
+            Some(_) => points.push(name.to_owned()),
+        }
+    }
+    points.dedup();
+    if points.len() < 2 {
+        let help = ("list at least two, or use `anomaly` for one", "请至少列出两个；单个测点请用 `anomaly`");
+        cx.error(code::ALARM, item.span, ("one point is not a device", "一个测点不足以判断设备"), help);
+        return None;
+    }
+    let (every, learn) = (record.duration("every")?, record.duration("learn").unwrap_or_default());
+    Some(Condition::DeviceAnomaly { points, every, learn })
 }
 
 fn state(state: &Record, names: &Names<'_>, cx: &mut Context<'_>) -> Option<Condition> {

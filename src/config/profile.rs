@@ -118,6 +118,7 @@ fn alarm(entry: &Entry, names: &Names<'_>, cx: &mut Context<'_>) -> Option<Alarm
         on_delay: parts.on_delay,
         off_delay: parts.off_delay,
         latched: parts.latched,
+        shadow: parts.shadow,
         text: parts.text,
     })
 }

@@ -176,6 +176,7 @@ fn rule(entry: &Entry, names: &Names<'_>, cx: &mut Context<'_>) -> Option<RuleCo
         off_delay: parts.off_delay,
         level: parts.level,
         latched: parts.latched,
+        shadow: parts.shadow,
         text: parts.text,
     })
 }

@@ -59,6 +59,7 @@ pub(super) fn definitions(config: &Config, site: &Site) -> Result<Defs, DefFault
                 level: alarm.level,
                 text: &alarm.text,
                 latched: alarm.latched,
+                shadow: alarm.shadow,
                 condition: &alarm.condition,
             };
             defs.add(rule, &about, site);
@@ -95,6 +96,7 @@ struct About<'a> {
     level: Level,
     text: &'a AlarmText,
     latched: bool,
+    shadow: bool,
     condition: &'a Condition,
 }
 
@@ -112,6 +114,7 @@ impl Defs {
             level: about.level,
             text: about.text.clone(),
             latched: about.latched,
+            shadow: about.shadow,
             loss_of_sight: rule.test.is_loss_of_sight(),
             what: match about.condition {
                 Condition::When(text) => text.clone(),
@@ -150,6 +153,7 @@ impl Defs {
             level: rule.level,
             text: &rule.text,
             latched: rule.latched,
+            shadow: rule.shadow,
             condition: &rule.condition,
         };
         self.add(def, &about, site);

@@ -2,17 +2,18 @@
 //!
 //! Nothing is decided here; each method hands a question on in the other part's words.
 
+use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::api::ports::{Archive, Desk, DeskFuture, Refusal, StreamStatus, SyncView, UpstreamStatus};
+use crate::api::ports::{Archive, Desk, DeskFuture, Refusal, RelearnFuture, StreamStatus, SyncView, UpstreamStatus};
 use crate::clock::Clock;
 use crate::gateway::office::Figures;
 use crate::model::alarm::{AlarmEvent, AlarmRecord};
-use crate::model::desk::{DeskCommand, Reply};
+use crate::model::desk::{DeskCommand, DeskError, Reply};
 use crate::model::id::{DeviceIx, PointIx};
 use crate::model::journal::{Cursor, Epoch, Gap, GapReason, Note, Stream};
 use crate::model::reading::{Reading, Receipt};
@@ -22,7 +23,7 @@ use crate::model::stored::{
 };
 use crate::model::time::{BootMs, WallMs};
 use crate::northbound::{Outbox, SyncReport, UpstreamState};
-use crate::pipeline::{Sink, SinkError};
+use crate::pipeline::{Models, Sink, SinkError};
 use crate::store::{StoreHandle, StoreReader};
 
 /// The store as northbound sees it. Called on the blocking pool of the office runtime only.
@@ -123,7 +124,10 @@ const DESK_WAIT: Duration = Duration::from_secs(5);
 pub(super) struct PipelineDesk(pub(super) mpsc::Sender<DeskCommand>);
 
 impl PipelineDesk {
-    fn ask(&self, make: impl FnOnce(DeskReply) -> DeskCommand + Send + 'static) -> DeskFuture<'_> {
+    fn ask<T: Send + 'static>(
+        &self,
+        make: impl FnOnce(Reply<Result<T, DeskError>>) -> DeskCommand + Send + 'static,
+    ) -> Pin<Box<dyn Future<Output = Result<T, Refusal>> + Send + '_>> {
         Box::pin(async move {
             let (tell, told) = oneshot::channel();
             // The asker may have gone away; then nobody waits for the answer.
@@ -139,8 +143,6 @@ impl PipelineDesk {
     }
 }
 
-type DeskReply = Reply<Result<crate::model::desk::Handled, crate::model::desk::DeskError>>;
-
 impl Desk for PipelineDesk {
     fn acknowledge(&self, id: String, by: String, note: String) -> DeskFuture<'_> {
         self.ask(move |reply| DeskCommand::Acknowledge { id, by, note, reply })
@@ -148,6 +150,10 @@ impl Desk for PipelineDesk {
 
     fn reset(&self, id: String, by: String, note: String) -> DeskFuture<'_> {
         self.ask(move |reply| DeskCommand::Reset { id, by, note, reply })
+    }
+
+    fn relearn(&self, key: String, by: String) -> RelearnFuture<'_> {
+        self.ask(move |reply| DeskCommand::Relearn { key, by, reply })
     }
 }
 
@@ -216,6 +222,11 @@ impl Sink for StoreSink {
     fn note(&self, note: Note) -> impl Future<Output = Result<(), SinkError>> + Send + 'static {
         let handle = self.handle.clone();
         async move { handle.note(note).await.map(drop).map_err(|e| SinkError(e.to_string())) }
+    }
+
+    fn models(&self, models: Models) -> impl Future<Output = Result<(), SinkError>> + Send + 'static {
+        let handle = self.handle.clone();
+        async move { handle.keep_learned(models).await.map_err(|e| SinkError(e.to_string())) }
     }
 
     fn learn(

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::finding::Explanation;
 use crate::model::text::Text;
 use crate::model::time::BootMs;
 
@@ -156,6 +157,9 @@ pub struct AlarmRecord {
     pub acknowledged: Option<Acknowledged>,
     /// What triggered it: limit and measured value for `value 0.03 < limit 0.05`.
     pub trigger: Option<Trigger>,
+    /// Why, for alarms of detectors that learn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<Box<Explanation>>,
     /// Values at birth.
     pub snapshot: Vec<Snapshot>,
     /// Devices hidden behind it (a dead line counts its devices here instead of ringing for each).

@@ -1,5 +1,6 @@
 //! Conditions as data: what the rules engine tells the alarm desk. A condition is the test; an alarm is its managed state.
 
+use crate::model::finding::Finding;
 use crate::model::id::RuleIx;
 use crate::model::time::BootMs;
 
@@ -56,7 +57,7 @@ impl Tri {
 }
 
 /// A condition, delays already applied, changed its truth.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ConditionChange {
     /// Which rule.
     pub rule: RuleIx,
@@ -68,4 +69,6 @@ pub struct ConditionChange {
     pub value: Option<f64>,
     /// The limit it was held against, where there is one.
     pub limit: Option<f64>,
+    /// Why, from a detector that learns.
+    pub finding: Option<Box<Finding>>,
 }

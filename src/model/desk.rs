@@ -54,6 +54,15 @@ pub enum DeskCommand {
         /// Answered when the change is committed, or after 500 ms if the disk stalls.
         reply: Reply<Result<Handled, DeskError>>,
     },
+    /// A rule that learns forgets what it has learnt: the device has been repaired or replaced.
+    Relearn {
+        /// Rule key, `device.alarm` or `rule.name`; or a device id for all rules of the device.
+        key: String,
+        /// Name given.
+        by: String,
+        /// Answered at once: how many rules learn anew.
+        reply: Reply<Result<usize, DeskError>>,
+    },
     /// Another part of gatehouse reports a trouble of its own, or its end. Repeating it is harmless.
     Signal {
         /// Which.
@@ -94,6 +103,9 @@ pub enum DeskError {
     /// Reset asked of an alarm that does not latch.
     #[error("this alarm does not latch: it closes by itself once acknowledged and returned")]
     NotLatched,
+    /// No learning rule of that name.
+    #[error("no rule that learns is called `{0}`, and no device with such rules")]
+    NotLearning(String),
     /// Reset asked while the condition holds.
     #[error("the condition still holds: remove the cause first, then reset")]
     StillActive,

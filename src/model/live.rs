@@ -8,6 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::model::alarm::{AlarmEvent, AlarmRecord, AlarmState};
 use crate::model::desk::AlarmFigures;
+use crate::model::finding::Outlook;
 use crate::model::id::{DeviceIx, LineIx, PointIx};
 use crate::model::link::{LinkChange, LinkOf, LinkState, LinkStats};
 use crate::model::quality::Quality;
@@ -70,6 +71,7 @@ pub struct Live {
     devices: RwLock<Vec<LiveLink>>,
     alarms: RwLock<BTreeMap<Arc<str>, AlarmRecord>>,
     figures: RwLock<AlarmFigures>,
+    outlooks: RwLock<Vec<Outlook>>,
 }
 
 impl Live {
@@ -86,6 +88,7 @@ impl Live {
             devices: RwLock::new(vec![link; devices]),
             alarms: RwLock::default(),
             figures: RwLock::default(),
+            outlooks: RwLock::default(),
         }
     }
 
@@ -120,6 +123,19 @@ impl Live {
     #[must_use]
     pub fn figures(&self) -> AlarmFigures {
         *self.figures.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Replaces what the learning rules tell.
+    pub fn set_outlooks(&self, outlooks: Vec<Outlook>) {
+        *self.outlooks.write().unwrap_or_else(PoisonError::into_inner) = outlooks;
+    }
+
+    /// How the learning rules stand that look at one of `points` (all for an empty run), as of about a second ago.
+    #[must_use]
+    pub fn outlooks(&self, first: PointIx, count: u32) -> Vec<Outlook> {
+        let outlooks = self.outlooks.read().unwrap_or_else(PoisonError::into_inner);
+        let run = first.0..first.0.saturating_add(count);
+        outlooks.iter().filter(|o| count == 0 || o.points.iter().any(|p| run.contains(&p.0))).cloned().collect()
     }
 
     /// Enters readings, in order.

@@ -203,6 +203,8 @@ pub struct OpenReport {
     pub open_alarms: Vec<AlarmRecord>,
     /// Learned unsupported registers: `(device id, point id)`.
     pub unsupported: Vec<(String, String)>,
+    /// What rules had learnt, by rule key.
+    pub learned: Vec<(String, Vec<u8>)>,
     /// Holes found now.
     pub gaps: Vec<Gap>,
     /// Files put aside now, by name.

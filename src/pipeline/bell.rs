@@ -240,6 +240,7 @@ mod tests {
     use crate::model::journal::Note;
     use crate::model::reading::{Reading, Receipt};
     use crate::model::time::BootMs;
+    use crate::pipeline::sink::Models;
 
     /// A store that never answers.
     struct Stalled;
@@ -254,6 +255,10 @@ mod tests {
         }
 
         fn note(&self, _: Note) -> impl Future<Output = Result<(), SinkError>> + Send + 'static {
+            std::future::pending()
+        }
+
+        fn models(&self, _: Models) -> impl Future<Output = Result<(), SinkError>> + Send + 'static {
             std::future::pending()
         }
 
@@ -281,6 +286,7 @@ mod tests {
             cleared_wall_ms: None,
             acknowledged: None,
             trigger: None,
+            explanation: None,
             snapshot: vec![],
             children: 0,
         };

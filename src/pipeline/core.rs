@@ -19,6 +19,7 @@ use crate::model::site::Site;
 use crate::model::time::{Anchor, BootMs, Trust};
 use crate::pipeline::bell::Ring;
 use crate::pipeline::derived::{Derived, DerivedPoint};
+use crate::pipeline::learners::Learners;
 use crate::pipeline::notes::Kept;
 use crate::rules::hour::LocalHour;
 use crate::rules::{Engine, RuleDef};
@@ -55,6 +56,8 @@ pub struct Setup {
     pub upstreams: Vec<Id>,
     /// Open alarms from the journal.
     pub open: Vec<AlarmRecord>,
+    /// What rules had learnt, by rule key.
+    pub learned: Vec<(String, Vec<u8>)>,
 }
 
 /// The engines.
@@ -66,6 +69,7 @@ pub(super) struct Core {
     conditioner: Conditioner,
     derived: Derived,
     engine: Engine,
+    learners: Learners,
     desk: Desk,
     local: LocalHour,
     hour: Option<u8>,
@@ -85,18 +89,22 @@ pub(super) struct Core {
 
 impl Core {
     pub(super) fn new(setup: Setup) -> Self {
-        let Setup { site, live, clock, boot, points, rules, alarms, derived, upstreams, open } = setup;
+        let Setup { site, live, clock, boot, points, rules, alarms, derived, upstreams, open, learned } = setup;
         let anchor = clock.anchor();
+        let alarms_on_trial: Vec<bool> = alarms.iter().map(|def| def.shadow).collect();
         let (desk, events) = Desk::new(boot, alarms, &site, &upstreams, open, &anchor);
         for alarm in desk.open() {
             live.alarm(alarm);
         }
         let held = |key: &str| desk.open().any(|alarm| alarm.condition && *alarm.key == *key);
-        let engine = Engine::new(&rules, site.points.len(), anchor.boot, &held);
+        let mut engine = Engine::new(&rules, site.points.len(), anchor.boot, &held);
+        let learners = Learners::new(&rules, &alarms_on_trial, anchor.boot);
+        learners.take_up(&mut engine, &learned);
         let mut core = Self {
             conditioner: Conditioner::new(points),
             derived: Derived::new(derived, site.points.len()),
             engine,
+            learners,
             desk,
             local: LocalHour::new(&site.time_zone),
             hour: None,
@@ -203,6 +211,7 @@ impl Core {
         let (live, site) = (&self.live, &self.site);
         let look = |points: &[PointIx]| points.iter().filter_map(|p| snapshot(live, site, *p)).collect();
         for change in self.changes.drain(..) {
+            self.notes.extend(self.learners.on_trial(&change, &self.site));
             self.desk.condition(&change, &now, &look, &mut self.events);
         }
         self.take_events(None);
@@ -247,6 +256,15 @@ impl Core {
             DeskCommand::Reset { id, by, note, reply } => {
                 let answer = self.desk.reset(&id, &by, &note, &now, &mut self.events);
                 self.answer(answer, reply);
+            }
+            DeskCommand::Relearn { key, by, reply } => {
+                let count = self.learners.relearn(&mut self.engine, &key);
+                if count > 0 {
+                    let facts = serde_json::json!({ "rules": count, "by": by });
+                    let note = Note { stream: Stream::Audit, kind: "relearn".to_owned(), subject: key.clone(), facts };
+                    self.notes.push(Kept::Note(note));
+                }
+                reply.send(if count > 0 { Ok(count) } else { Err(DeskError::NotLearning(key)) });
             }
             DeskCommand::Signal { signal, holds, reason } => {
                 self.desk.signal(&signal, holds, &reason, &now, &mut self.events);
@@ -312,8 +330,18 @@ impl Core {
         let anchor = self.anchor;
         self.hour = self.local.at(&anchor);
         self.engine.set_hour(self.hour, anchor.boot, &mut self.changes);
+        self.engine.set_local(self.local.offset_ms(&anchor));
+        if let Some(outlooks) = self.learners.outlooks(&self.engine) {
+            self.live.set_outlooks(outlooks);
+        }
+        self.notes.extend(self.learners.models_due(&self.engine, anchor.boot).map(Kept::Models));
         self.desk.signal(&Signal::ClockUnset, anchor.trust == Trust::Unset, "", &anchor, &mut self.events);
         self.live.set_figures(self.desk.figures(anchor.boot));
+    }
+
+    /// The end: what has been learnt is written down.
+    pub(super) fn finish(&mut self) {
+        self.notes.extend(self.learners.models(&self.engine).map(Kept::Models));
     }
 
     fn device_id(&self, device: DeviceIx) -> String {

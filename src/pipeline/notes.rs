@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::model::id::{DeviceIx, PointIx};
 use crate::model::journal::Note;
-use crate::pipeline::sink::{Sink, SinkError};
+use crate::pipeline::sink::{Models, Sink, SinkError};
 
 /// Notes that may wait; past it the oldest is dropped and counted.
 pub const NOTES_MAX: usize = 512;
@@ -23,6 +23,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 pub(super) enum Kept {
     Note(Note),
     Learned(DeviceIx, Vec<PointIx>),
+    Models(Models),
 }
 
 type Keeping = Pin<Box<dyn Future<Output = bool> + Send>>;
@@ -84,6 +85,7 @@ async fn keep<S: Sink>(sink: Arc<S>, kept: Kept) -> bool {
     for _ in 0..TRIES_MAX {
         let answer: Result<(), SinkError> = match &kept {
             Kept::Note(note) => sink.note(note.clone()).await,
+            Kept::Models(models) => sink.models(Arc::clone(models)).await,
             Kept::Learned(device, points) => sink.learn(*device, points.clone()).await,
         };
         match answer {

@@ -1,6 +1,7 @@
 //! What the pipeline needs of a store.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use crate::model::alarm::AlarmEvent;
 use crate::model::id::{DeviceIx, PointIx};
@@ -12,6 +13,9 @@ use crate::model::reading::{Reading, Receipt};
 #[error("not stored: {0}")]
 pub struct SinkError(pub String);
 
+/// States of learning rules, by rule key.
+pub type Models = Arc<Vec<(Arc<str>, Vec<u8>)>>;
+
 /// A store, or a stand-in. The futures may wait as long as the disk does; the pipeline never waits for them.
 pub trait Sink: Send + Sync + 'static {
     /// Hands readings over; returns when the store has room for more. The receipts are told by the store.
@@ -22,6 +26,9 @@ pub trait Sink: Send + Sync + 'static {
 
     /// Commits a note.
     fn note(&self, note: Note) -> impl Future<Output = Result<(), SinkError>> + Send + 'static;
+
+    /// Keeps what rules have learnt, by rule key; replaces all that was kept before.
+    fn models(&self, models: Models) -> impl Future<Output = Result<(), SinkError>> + Send + 'static;
 
     /// Keeps in mind that a device lacks registers.
     fn learn(

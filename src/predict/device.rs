@@ -22,8 +22,8 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
-pub use ladder::Shape;
 use ladder::Ladder;
+pub use ladder::Shape;
 
 /// Points of one device that are looked at.
 pub const POINTS_MAX: usize = 64;
@@ -40,14 +40,15 @@ const ODD: f64 = 4.1;
 const GATHER: f64 = 2.0;
 
 /// Snapshots that the suspects have to stay away before the alarm is raised: spikes and bursts are over by then.
-const STAY: u32 = 8;
+const STAY: u32 = 7;
 
 /// Snapshots in a row that all suspects have to be back: to stop watching, and to clear an alarm.
 const BACK_WATCHED: u32 = 2;
-const BACK_ALARM: u32 = 8;
+const BACK_ALARM: u32 = 5;
 
-/// Points with at least this share of the largest surprise are suspects.
-const SUSPECT: f64 = 0.85;
+/// Points with at least this share of the largest surprise are suspects; with this share they keep the alarm standing.
+const SUSPECT: f64 = 0.5;
+const MAIN: f64 = 0.85;
 
 /// Snapshots without a value after which a point's surprise counts no more, and it starts anew when it comes back.
 const MISSING: u16 = 64;
@@ -136,6 +137,16 @@ impl DeviceModel {
         }
     }
 
+    /// Points it looks at.
+    pub fn len(&self) -> usize {
+        self.points.len()
+    }
+
+    /// It looks at none.
+    pub fn is_empty(&self) -> bool {
+        self.points.is_empty()
+    }
+
     /// Forgets all it learnt: after maintenance the device is a new one.
     pub fn relearn(&mut self) {
         *self = Self::new(self.points.len());
@@ -194,12 +205,10 @@ impl DeviceModel {
 
     fn decide(&mut self, local_ms: i64, evidence: f64, largest: f64) {
         let gain = (evidence - ODD).min(GATHER);
-        if self.gathered <= 0.0 && gain > 0.0 {
-            self.points.iter_mut().filter(|p| p.held.is_none()).for_each(Ladder::mark);
-            if self.phase == Phase::Quiet {
-                self.since_ms = local_ms;
-                self.strongest = 0.0;
-            }
+        if self.phase == Phase::Quiet && self.gathered <= 0.0 && gain > 0.0 {
+            self.points.iter_mut().for_each(Ladder::mark);
+            self.since_ms = local_ms;
+            self.strongest = 0.0;
         }
         self.gathered = (self.gathered + gain).clamp(0.0, GATHER);
         self.strongest = self.strongest.max(evidence);
@@ -208,7 +217,9 @@ impl DeviceModel {
                 self.phase = Phase::Watching;
                 self.watched = 0;
                 self.back = 0;
-                self.points.iter_mut().filter(|p| p.surprise >= SUSPECT * largest).for_each(Ladder::hold);
+                for point in self.points.iter_mut().filter(|p| p.surprise >= SUSPECT * largest) {
+                    point.hold(point.surprise >= MAIN * largest);
+                }
             }
             return;
         }
@@ -231,7 +242,7 @@ impl DeviceModel {
         for point in &mut self.points {
             if point.held.is_none() && point.missing == 0 && point.surprise >= alone {
                 point.mark();
-                point.hold();
+                point.hold(true);
             }
         }
     }

@@ -89,6 +89,11 @@ impl Trend {
         }
     }
 
+    /// Upper and lower limit, in the unit of the values.
+    pub fn limits(&self) -> (Option<f64>, Option<f64>) {
+        (self.limit_high, self.limit_low)
+    }
+
     /// One reading of good quality; `at_ms` rises. While `learning`, nothing is told.
     pub fn step(&mut self, at_ms: i64, value: f64, learning: bool) -> Option<TimeToLimit> {
         if !value.is_finite() || (self.last_ms != i64::MIN && at_ms <= self.last_ms) {

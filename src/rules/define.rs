@@ -72,6 +72,35 @@ pub enum Test {
         /// How long.
         after_ms: i64,
     },
+    /// Will reach a limit within a time.
+    Trend {
+        /// The point.
+        point: PointIx,
+        /// Which side is bad.
+        side: Side,
+        /// Limit.
+        limit: f64,
+        /// How far ahead a crossing counts.
+        within_ms: i64,
+        /// Commissioning: time with good values before it judges.
+        learn_ms: i64,
+    },
+    /// Behaves unlike itself.
+    Anomaly {
+        /// The point.
+        point: PointIx,
+        /// Commissioning.
+        learn_ms: i64,
+    },
+    /// Several points together behave unlike before.
+    DeviceAnomaly {
+        /// The points; 2 to [`crate::predict::device::POINTS_MAX`].
+        points: Vec<PointIx>,
+        /// A snapshot is taken so often.
+        every_ms: i64,
+        /// Commissioning.
+        learn_ms: i64,
+    },
     /// An expression over the table of values.
     When(Program),
 }
@@ -85,9 +114,18 @@ impl Test {
             | Self::State { point, .. }
             | Self::Rate { point, .. }
             | Self::Count { point, .. }
-            | Self::Absence { point, .. } => vec![*point],
+            | Self::Absence { point, .. }
+            | Self::Trend { point, .. }
+            | Self::Anomaly { point, .. } => vec![*point],
+            Self::DeviceAnomaly { points, .. } => points.clone(),
             Self::When(program) => program.slots().into_iter().map(PointIx).collect(),
         }
+    }
+
+    /// It learns what is usual before it judges.
+    #[must_use]
+    pub fn learns(&self) -> bool {
+        matches!(self, Self::Trend { .. } | Self::Anomaly { .. } | Self::DeviceAnomaly { .. })
     }
 
     /// It tests whether the point can be seen at all.
@@ -172,6 +210,19 @@ fn test(condition: &Condition, names: &dyn Names) -> Result<Test, RuleFault> {
         Condition::Absence { point: name, after } => {
             Test::Absence { point: point(name)?.0, after_ms: positive(*after)? }
         }
+        Condition::Trend { point: name, side, limit, within, learn } => Test::Trend {
+            point: point(name)?.0,
+            side: *side,
+            limit: number(limit)?,
+            within_ms: positive(*within)?,
+            learn_ms: millis(*learn),
+        },
+        Condition::Anomaly { point: name, learn } => Test::Anomaly { point: point(name)?.0, learn_ms: millis(*learn) },
+        Condition::DeviceAnomaly { points: ids, every, learn } => Test::DeviceAnomaly {
+            points: ids.iter().map(|name| point(name).map(|p| p.0)).collect::<Result<_, _>>()?,
+            every_ms: positive(*every)?,
+            learn_ms: millis(*learn),
+        },
         Condition::When(text) => Test::When(when(text, names)?),
     })
 }

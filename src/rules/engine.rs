@@ -14,6 +14,7 @@ use crate::model::time::BootMs;
 use crate::profile::Side;
 use crate::rules::define::{RuleDef, Test};
 use crate::rules::expr::Program;
+use crate::rules::learn::Learn;
 use crate::rules::operator::{Edges, Slope};
 
 /// All rules of a site and what they remember.
@@ -27,6 +28,8 @@ pub struct Engine {
     rules: Vec<Rule>,
     timers: BinaryHeap<Reverse<(BootMs, RuleIx)>>,
     hour: Option<u8>,
+    /// Local time minus boot time, while it is believed.
+    local_offset_ms: Option<i64>,
 }
 
 /// The run of [`Engine::watchers`] that belongs to a point.
@@ -60,13 +63,14 @@ struct Rule {
 }
 
 #[derive(Debug)]
-enum Op {
+pub(super) enum Op {
     Limit { above: bool, limit: f64, release: f64 },
     State(Box<[f64]>),
     Rate { above: bool, limit: f64, slope: Box<Slope> },
     Count(Box<Edges>),
     Absence { after_ms: i64, last: BootMs },
     When(Box<Program>),
+    Learn(Box<Learn>),
 }
 
 /// One reading as rules see it.
@@ -92,6 +96,7 @@ impl Engine {
             rules: defs.iter().map(|def| Rule::new(def, start, open(&def.key))).collect(),
             timers: BinaryHeap::new(),
             hour: None,
+            local_offset_ms: None,
         };
         engine.index(defs);
         for ix in 0..engine.rules.len() {
@@ -171,12 +176,20 @@ impl Engine {
         }
     }
 
+    /// Tells local time, for what learns the rhythm of the week. `None` while the clock is not trusted.
+    pub fn set_local(&mut self, offset_ms: Option<i64>) {
+        self.local_offset_ms = offset_ms.or(self.local_offset_ms);
+    }
+
     /// The process stood still (stopped, suspended) for `gap_ms`: nobody could be heard in that time, so silence and
     /// running delays are not counted through it.
     pub fn resumed(&mut self, gap_ms: i64) {
         for rule in &mut self.rules {
             if let Op::Absence { last, .. } = &mut rule.op {
                 *last = last.plus(gap_ms);
+            }
+            if let Op::Learn(learn) = &mut rule.op {
+                learn.resumed(gap_ms);
             }
             if let Some((_, due)) = &mut rule.pending {
                 *due = due.plus(gap_ms);
@@ -196,9 +209,21 @@ impl Engine {
         self.rules.get(rule.ix()).map_or(Tri::Unknown, |r| r.told)
     }
 
+    pub(super) fn learning(&self) -> impl Iterator<Item = (RuleIx, &Learn)> {
+        let numbered = self.rules.iter().enumerate().map(|(ix, rule)| (rule_ix(ix), &rule.op));
+        numbered.filter_map(|(ix, op)| match op {
+            Op::Learn(learn) => Some((ix, &**learn)),
+            _ => None,
+        })
+    }
+
+    pub(super) fn rule_mut(&mut self, ix: RuleIx) -> Option<&mut Op> {
+        self.rules.get_mut(ix.ix()).map(|rule| &mut rule.op)
+    }
+
     fn evaluate(&mut self, ix: RuleIx, seen: Seen, out: &mut Vec<ConditionChange>) {
         let Some(rule) = self.rules.get_mut(ix.ix()) else { return };
-        let raw = rule.test(&self.values, self.hour, seen);
+        let raw = rule.test(&self.values, self.hour, self.local_offset_ms, seen);
         // True once, of unknown age: good enough for a warning, not for an all-clear.
         let sight = matches!(rule.op, Op::Absence { .. });
         let raw = if seen.weak && raw == Tri::False && !sight { Tri::Unknown } else { raw };
@@ -219,7 +244,7 @@ impl Engine {
                 continue;
             }
             rule.queued = None;
-            rule.wake(ix, now, out);
+            rule.wake(ix, now, (&self.values, self.local_offset_ms), out);
             self.schedule(ix);
         }
     }
@@ -273,6 +298,9 @@ impl Rule {
             }
             Test::Absence { after_ms, .. } => Op::Absence { after_ms: *after_ms, last: start },
             Test::When(program) => Op::When(Box::new(program.clone())),
+            learns @ (Test::Trend { .. } | Test::Anomaly { .. } | Test::DeviceAnomaly { .. }) => {
+                Op::Learn(Box::new(Learn::of(learns, start).expect("these three learn")))
+            }
         };
         // Open before the restart: goes on inside the hysteresis, and only a fresh value can say otherwise.
         let before = if open { Tri::True } else { Tri::Unknown };
@@ -290,7 +318,7 @@ impl Rule {
     }
 
     #[allow(clippy::float_cmp)] // a state is exactly one of its values
-    fn test(&mut self, values: &[f64], hour: Option<u8>, seen: Seen) -> Tri {
+    fn test(&mut self, values: &[f64], hour: Option<u8>, local_offset_ms: Option<i64>, seen: Seen) -> Tri {
         let v = seen.value;
         if !matches!(self.op, Op::When(_) | Op::Absence { .. }) {
             if v.is_nan() {
@@ -331,6 +359,9 @@ impl Rule {
                 self.raw
             }
             Op::When(program) => program.test(values, hour),
+            // A device is judged by its timer.
+            Op::Learn(learn) if learn.due().is_some() => self.raw,
+            Op::Learn(learn) => learn.reading(seen.at, v, local_offset_ms),
         }
     }
 
@@ -367,10 +398,17 @@ impl Rule {
         let limit = match &self.op {
             Op::Limit { limit, .. } | Op::Rate { limit, .. } => Some(*limit),
             Op::Count(edges) => Some(f64::from(edges.wanted())),
-            Op::State(_) | Op::Absence { .. } | Op::When(_) => None,
+            Op::State(_) | Op::Absence { .. } | Op::When(_) | Op::Learn(_) => None,
         };
         let value = Some(self.value).filter(|v| v.is_finite());
-        out.push(ConditionChange { rule: ix, to, at, value, limit });
+        let (value, limit, finding) = match &self.op {
+            Op::Learn(learn) => {
+                let (hours, within) = learn.figures();
+                (hours.or(value), within, (to == Tri::True).then(|| learn.finding()).flatten())
+            }
+            _ => (value, limit, None),
+        };
+        out.push(ConditionChange { rule: ix, to, at, value, limit, finding });
     }
 
     /// The next moment at which something happens without a reading.
@@ -378,6 +416,7 @@ impl Rule {
         let own = match &self.op {
             Op::Absence { after_ms, last } if self.raw != Tri::True => Some(last.plus(*after_ms)),
             Op::Count(edges) if self.raw == Tri::True => edges.expires(),
+            Op::Learn(learn) => learn.due(),
             _ => None,
         };
         match (own, self.pending.map(|(_, due)| due)) {
@@ -386,7 +425,13 @@ impl Rule {
         }
     }
 
-    fn wake(&mut self, ix: RuleIx, now: BootMs, out: &mut Vec<ConditionChange>) {
+    fn wake(
+        &mut self,
+        ix: RuleIx,
+        now: BootMs,
+        (table, local_offset_ms): (&[f64], Option<i64>),
+        out: &mut Vec<ConditionChange>,
+    ) {
         match &mut self.op {
             Op::Absence { after_ms, last } => {
                 let silent_at = last.plus(*after_ms);
@@ -401,6 +446,11 @@ impl Rule {
                     if count < edges.wanted() {
                         self.settle(ix, Tri::False, at, out);
                     }
+                }
+            }
+            Op::Learn(learn) => {
+                if let Some((at, raw)) = learn.sample(now, table, local_offset_ms) {
+                    self.settle(ix, raw, at, out);
                 }
             }
             _ => {}

@@ -30,6 +30,13 @@ impl LocalHour {
         Self { zone: TimeZone::get(zone).unwrap_or(TimeZone::UTC), offset_ms: None, candidate: None }
     }
 
+    /// Local milliseconds since 1970 minus boot milliseconds, as far as wall time is believed.
+    pub fn offset_ms(&self, now: &Anchor) -> Option<i64> {
+        let offset_ms = self.offset_ms?;
+        let stamp = Timestamp::from_millisecond(now.boot.0.saturating_add(offset_ms)).ok()?;
+        Some(offset_ms + i64::from(self.zone.to_offset(stamp).seconds()) * 1000)
+    }
+
     /// The local hour at the anchor's moment; `None` while the clock is unset or has just stepped.
     pub fn at(&mut self, now: &Anchor) -> Option<u8> {
         if now.trust == Trust::Unset {

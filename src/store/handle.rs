@@ -9,9 +9,11 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::model::alarm::AlarmEvent;
+use crate::model::health::HealthWrite;
 use crate::model::journal::{Cursor, Gap, Note, Stream};
 use crate::model::reading::{Reading, Receipt};
 use crate::model::stored::{Heads, StoreError, StoreStatus};
+use crate::store::learned;
 use crate::store::shared::Shared;
 
 /// Entries waiting in the urgent lane before senders wait.
@@ -45,6 +47,8 @@ pub(crate) enum Urgent {
         points: Vec<String>,
         reply: Reply<Result<(), StoreError>>,
     },
+    /// Health records and entries.
+    Health(Box<HealthWrite>, Reply<Result<(), StoreError>>),
     Upstreams(Vec<String>),
     /// A reader found rows that cannot be read: to be declared.
     BadRows(Gap),
@@ -106,6 +110,18 @@ impl StoreHandle {
     pub async fn learn(&self, device: &str, points: &[String]) -> Result<(), StoreError> {
         let (device, points) = (device.to_owned(), points.to_vec());
         self.ask(|reply| Urgent::Learn { device, points, reply }).await?
+    }
+
+    /// Keeps what rules have learnt, in place of all that was kept before. Does not wait for the writer.
+    pub async fn keep_learned(&self, states: Arc<Vec<(Arc<str>, Vec<u8>)>>) -> Result<(), StoreError> {
+        let dir = self.shared.dir.clone();
+        let saved = tokio::task::spawn_blocking(move || learned::save(&dir, &states)).await;
+        saved.map_err(|_| StoreError::Closed)?.map_err(|e| StoreError::Disk(e.to_string()))
+    }
+
+    /// Keeps health records and entries in one synced commit.
+    pub async fn keep_health(&self, write: HealthWrite) -> Result<(), StoreError> {
+        self.ask(|reply| Urgent::Health(Box::new(write), reply)).await?
     }
 
     /// Names the configured upstreams. A segment counts as acknowledged when all of them have confirmed it; with none,

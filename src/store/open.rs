@@ -21,7 +21,7 @@ use crate::store::shared::{Folded, Shared};
 use crate::store::sqlite::SQLITE_MIN;
 use crate::store::state::Kept;
 use crate::store::writer::{Work, Writer};
-use crate::store::{OpenError, Store, StoreConfig, files, memory};
+use crate::store::{OpenError, Store, StoreConfig, files, learned, memory};
 
 /// Journal numbers skipped when `state.db` turns out to have lost its tail.
 const JOURNAL_SKIP: u64 = 1_000;
@@ -86,7 +86,10 @@ fn open_at(
     writer.spawn(lock, &reader).map_err(|e| OpenError::Folder { path: dir.clone(), why: e.to_string() })?;
 
     let handle = StoreHandle { urgent, bulk, committed: shared.heads.subscribe(), shared };
+    let (learned, damaged) = learned::load(&dir, kept.boot);
+    quarantined.extend(damaged);
     let opened = OpenReport {
+        learned,
         boot: kept.boot,
         open_alarms: kept.open_alarms,
         unsupported: kept.unsupported,

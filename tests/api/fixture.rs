@@ -11,8 +11,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use gatehouse::api::{
-    Archive, Desk, DeskFuture, Health, HealthPart, LimitLine, Ports, Refusal, StreamStatus, SyncView, UpstreamStatus,
-    serve,
+    Archive, Desk, DeskFuture, Health, HealthPart, LimitLine, Ports, Refusal, RelearnFuture, StreamStatus, SyncView,
+    UpstreamStatus, serve,
 };
 use gatehouse::clock::{Clock, SystemClock};
 use gatehouse::model::alarm::{
@@ -131,6 +131,7 @@ impl World {
             cleared_wall_ms: None,
             acknowledged: None,
             trigger,
+            explanation: None,
             snapshot: snapshot.collect(),
             children: 0,
         };
@@ -247,6 +248,11 @@ impl Desk for FakeDesk {
         let known = self.0.records.lock().unwrap().contains_key(&id);
         let error = if known { DeskError::StillActive } else { DeskError::NotOpen(id) };
         Box::pin(std::future::ready(Err(Refusal::Desk(error))))
+    }
+
+    fn relearn(&self, key: String, _by: String) -> RelearnFuture<'_> {
+        let answer = if key == "pump_1" { Ok(2) } else { Err(Refusal::Desk(DeskError::NotLearning(key))) };
+        Box::pin(std::future::ready(answer))
     }
 }
 

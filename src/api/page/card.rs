@@ -2,6 +2,7 @@
 //! device's page. Pure: from the record and the site's texts to strings.
 
 use crate::api::lang::Words;
+use crate::api::page::explain;
 use crate::api::page::when::When;
 use crate::api::view;
 use crate::model::alarm::{AlarmRecord, AlarmState, Level};
@@ -33,6 +34,8 @@ pub(crate) struct Card {
     pub(crate) place: String,
     /// What was measured against which limit, or empty.
     pub(crate) what: String,
+    /// Why, for alarms of detectors that learn.
+    pub(crate) why: Vec<String>,
     pub(crate) raised_ms: i64,
     pub(crate) raised: String,
     pub(crate) raised_iso: String,
@@ -61,12 +64,12 @@ pub(crate) fn place(at: &str) -> String {
 }
 
 /// The name of a point in `device.point` form; itself if the site does not know it.
-fn point_name(site: &Site, key: &str, w: Words) -> String {
+pub(super) fn point_name(site: &Site, key: &str, w: Words) -> String {
     let info = site.point(key).and_then(|ix| site.points.get(ix.ix()));
     info.map_or_else(|| key.to_owned(), |i| i.name.get(w.0).to_owned())
 }
 
-fn point_value(site: &Site, key: &str, value: Option<f64>, unit: Option<&str>, w: Words) -> Option<String> {
+pub(super) fn point_value(site: &Site, key: &str, value: Option<f64>, unit: Option<&str>, w: Words) -> Option<String> {
     let value = value?;
     let info = site.point(key).and_then(|ix| site.points.get(ix.ix()));
     Some(match info {
@@ -77,6 +80,10 @@ fn point_value(site: &Site, key: &str, value: Option<f64>, unit: Option<&str>, w
 
 fn what(site: &Site, a: &AlarmRecord, w: Words) -> String {
     let Some(t) = &a.trigger else { return String::new() };
+    if a.explanation.is_some() {
+        // What was found is said in sentences of its own.
+        return String::new();
+    }
     let unit = t.unit.as_deref();
     let name = point_name(site, &t.what, w);
     match (point_value(site, &t.what, t.value, unit, w), t.limit) {
@@ -123,6 +130,7 @@ impl Card {
             device_name: a.device_name.clone(),
             place: place(&a.at),
             what: what(site, a, w),
+            why: explain::sentences(site, a, when, w),
             raised_ms: a.raised_wall_ms,
             raised: when.short(a.raised_wall_ms),
             raised_iso: when.iso(a.raised_wall_ms),

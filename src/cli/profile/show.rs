@@ -176,6 +176,17 @@ fn condition(condition: &Condition) -> String {
             format!("{point} turns on {} times within {}", setting(count), length(*w))
         }
         Condition::Absence { point, after } => format!("{point} has no good value for {}", length(*after)),
+        Condition::Trend { point, side, limit, within, learn } => format!(
+            "{point} will be {} {} within {} (learns for {})",
+            sign(side),
+            setting(limit),
+            length(*within),
+            length(*learn)
+        ),
+        Condition::Anomaly { point, learn } => format!("{point} is unlike itself (learns for {})", length(*learn)),
+        Condition::DeviceAnomaly { points, learn, .. } => {
+            format!("{} together are unlike before (learns for {})", points.join(", "), length(*learn))
+        }
         Condition::When(expression) => expression.clone(),
     }
 }

@@ -101,13 +101,76 @@ static ABSENCE: Table = Table {
     one_of: &[],
 };
 
+/// Time with good values before a detector judges.
+const LEARN: Kind = ANY_DURATION;
+
+static TREND: Table = Table {
+    name: "trend",
+    head: "trend",
+    doc: bi(
+        "The point will reach a limit within a time, by the way it grows. Told with the time left and its band.",
+        "按变化趋势，测点将在一定时间内到达限值。告警附剩余时间及其范围。",
+    ),
+    fields: &[
+        POINT,
+        optional("above", SETTING, bi("the upper limit (a number or a parameter)", "上限（数或参数名）")),
+        optional("below", SETTING, bi("the lower limit (a number or a parameter)", "下限（数或参数名）")),
+        required("within", WINDOW, bi("how far ahead a crossing counts", "提前多久预告")),
+        default("learn", LEARN, Scalar::Text("1h"), bi("time seen before it judges", "学习多久后开始判断")),
+    ],
+    one_of: &[&["above", "below"]],
+};
+
+static ANOMALY: Table = Table {
+    name: "anomaly",
+    head: "anomaly",
+    doc: bi(
+        "The point behaves unlike itself at this hour of the week. Its limit is learnt, nothing is to be set.",
+        "测点与自身同一时段的习惯不符。界限自动学习，无须设定。",
+    ),
+    fields: &[
+        POINT,
+        default("learn", LEARN, Scalar::Text("14d"), bi("time seen before it judges", "学习多久后开始判断")),
+    ],
+    one_of: &[],
+};
+
+static DEVICE_ANOMALY: Table = Table {
+    name: "device_anomaly",
+    head: "device_anomaly",
+    doc: bi(
+        "Several points together behave unlike before; the alarm names the suspects.",
+        "多个测点合起来与以往不符；告警指出可疑测点。",
+    ),
+    fields: &[
+        required(
+            "points",
+            Kind::List { of: &LINE, max: POINTS_MAX },
+            bi("two points or more of one device", "同一设备的两个或更多测点"),
+        ),
+        default("every", WINDOW, Scalar::Text("10s"), bi("a snapshot is taken so often", "多久取样一次")),
+        default("learn", LEARN, Scalar::Text("1d"), bi("time seen before it judges", "学习多久后开始判断")),
+    ],
+    one_of: &[],
+};
+
+/// Points of one device that are looked at together.
+const POINTS_MAX: usize = 64;
+
 /// Keys of a profile alarm and of a site rule: exactly one of [`CONDITIONS`], and the texts.
-pub const CONDITION_FIELDS: [Field; 14] = [
+pub const CONDITION_FIELDS: [Field; 18] = [
     optional("limit", Kind::Table(&LIMIT), bi("one limit on one point", "单个测点越限")),
     optional("state", Kind::Table(&STATE), bi("the point has a certain value", "测点处于某个值")),
     optional("rate", Kind::Table(&RATE), bi("the point changes too fast", "测点变化过快")),
     optional("count", Kind::Table(&COUNT), bi("the point switches too often", "测点动作过频")),
     optional("absence", Kind::Table(&ABSENCE), bi("the point has not been heard of", "测点长时间无值")),
+    optional("trend", Kind::Table(&TREND), bi("the point will reach a limit", "测点将到达限值")),
+    optional("anomaly", Kind::Table(&ANOMALY), bi("the point is unlike itself", "测点异于自身习惯")),
+    optional(
+        "device_anomaly",
+        Kind::Table(&DEVICE_ANOMALY),
+        bi("several points are unlike before", "多个测点异于以往"),
+    ),
     optional(
         "when",
         EXPRESSION,
@@ -135,6 +198,15 @@ pub const CONDITION_FIELDS: [Field; 14] = [
         Scalar::Bool(false),
         bi("stays until a person resets it", "条件消失后仍保持，须人工复位"),
     ),
+    default(
+        "shadow",
+        Kind::Bool,
+        Scalar::Bool(false),
+        bi(
+            "on trial: what it would have raised goes to the journal, nobody is told",
+            "试运行：只记入日志，不通知任何人",
+        ),
+    ),
     required("title", Kind::Two, bi("what happened, in one line", "发生了什么，一行")),
     optional("cause", Kind::Two, bi("likely cause", "可能原因")),
     optional("harm", Kind::Two, bi("what happens if it is ignored", "不处理的后果")),
@@ -142,4 +214,5 @@ pub const CONDITION_FIELDS: [Field; 14] = [
 ];
 
 /// Exactly one of these makes the condition.
-pub const CONDITIONS: &[&str] = &["limit", "state", "rate", "count", "absence", "when"];
+pub const CONDITIONS: &[&str] =
+    &["limit", "state", "rate", "count", "absence", "trend", "anomaly", "device_anomaly", "when"];

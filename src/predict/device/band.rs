@@ -95,6 +95,11 @@ impl Band {
         }
     }
 
+    /// 1 for the lightest tail that is believed, less for heavier ones.
+    pub fn lightness(&self) -> f64 {
+        f64::from(TAIL / self.tail.max(TAIL))
+    }
+
     /// `size` in believed sizes; 0 while nothing is known.
     pub fn ratio(&self, size: f64) -> f64 {
         if self.believed > 0.0 { size / f64::from(self.believed) } else { 0.0 }

@@ -30,11 +30,12 @@ const FIRST: f64 = 8.0;
 const FEW_MOVES: u16 = 20;
 const FEW_MOVES_SURPRISE: f64 = 3.0;
 
-/// What was odd has become usual after about this many memories of its scale.
-const ACCEPT: f64 = 8.0;
+/// What was odd for so many snapshots has become usual, by the scale it showed on: a jump that stays is another way of
+/// working sooner than a level that creeps away; a point with a heavy tail jumps often, and is believed sooner.
+const ACCEPT: [f64; RUNGS] = [512.0, 512.0, 512.0, 2048.0];
 
 /// Back: this share of the way from the odd level to the one before is still missing at most, ...
-const BACK: f64 = 0.4;
+const BACK: f64 = 0.5;
 /// ... or the distance is no more than this many usual sizes.
 const NEAR: f64 = 2.0;
 
@@ -53,6 +54,8 @@ pub enum Shape {
 /// Why a point is watched: it was a suspect when the alarm was raised.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Held {
+    /// It keeps the alarm standing; otherwise it only took part.
+    pub main: bool,
     /// Scale it showed on.
     pub rung: u8,
     /// How it moved.
@@ -61,6 +64,14 @@ pub struct Held {
     pub usual: f64,
     /// Largest distance from it since.
     pub peak: f64,
+}
+
+impl Held {
+    /// Most of the way back to the level before, or beyond it.
+    fn returned(&self, now: f64) -> bool {
+        let away = now - self.usual;
+        (if self.peak < 0.0 { -away } else { away }) <= BACK * self.peak.abs()
+    }
 }
 
 /// State of one point.
@@ -82,6 +93,8 @@ pub struct Ladder {
     pub bands: [Band; RUNGS],
     /// The two slow averages when things began to look odd.
     pub mark: [f64; 2],
+    /// Snapshots as a suspect; counted down otherwise.
+    pub odd_for: u32,
     /// Set while a suspect.
     pub held: Option<Held>,
     /// Surprise of the last value: minus the decimal logarithm of its chance.
@@ -105,6 +118,7 @@ impl Ladder {
         for (level, memory) in self.level.iter_mut().zip(MEMORY) {
             *level += start.max(1.0 / memory) * (value - *level);
         }
+        self.odd_for = self.odd_for.saturating_sub(1);
         self.judge();
         if learns {
             self.learn();
@@ -124,7 +138,7 @@ impl Ladder {
     }
 
     /// Makes the point a suspect; [`Self::mark`] said what was usual.
-    pub fn hold(&mut self) {
+    pub fn hold(&mut self, main: bool) {
         let rung = self.top;
         let usual = self.mark[usize::from(rung >= 3)];
         let fast = (self.level[1] - self.level[2]).abs();
@@ -134,35 +148,40 @@ impl Ladder {
             3 if fast < 0.4 * slow => Shape::Drift,
             _ => Shape::Lasting,
         };
-        self.held = Some(Held { rung, shape, usual, peak: self.now(rung) - usual });
+        self.held = Some(Held { main, rung, shape, usual, peak: self.now(rung) - usual });
     }
 
-    /// Is the suspect back where it was, or has what was odd become usual? To be asked once a snapshot.
+    /// Is the suspect back where it was, or has what was odd become usual (or does it not matter)? To be asked once a
+    /// snapshot.
     pub fn back(&mut self) -> bool {
         let Some(mut held) = self.held else { return true };
-        let rung = usize::from(held.rung).max(1);
-        held.usual += (self.level[1] - held.usual) / (ACCEPT * MEMORY[rung]);
+        self.odd_for = self.odd_for.saturating_add(2); // one of them goes with every value
         let calm = self.level[2] - held.usual;
         if calm * held.peak > 0.0 && calm.abs() > held.peak.abs() {
             held.peak = calm;
         }
         self.held = Some(held);
-        let away = self.now(held.rung) - held.usual;
-        let toward = if held.peak < 0.0 { -away } else { away };
-        toward <= BACK * held.peak.abs() || away.abs() <= NEAR * f64::from(self.bands[rung].believed)
+        let now = self.now(held.rung);
+        let near = NEAR * f64::from(self.bands[usize::from(held.rung).max(1)].believed);
+        !held.main || held.returned(now) || (now - held.usual).abs() <= near || self.accepted(held.rung)
     }
 
-    /// No suspect any more: the slow averages go back to the level before where the point did, else to where it is.
+    /// Odd for so long that it has become usual.
+    fn accepted(&self, rung: u8) -> bool {
+        let rung = usize::from(rung);
+        f64::from(self.odd_for) > ACCEPT[rung] * self.bands[rung].lightness()
+    }
+
+    /// No suspect any more: the slow averages go back to the level before where the point did, else they begin anew.
     pub fn release(&mut self) {
-        if self.held.take().is_none() {
-            return;
-        }
-        self.level[1] = self.level[0];
-        let now = self.level[1];
-        for i in 2..RUNGS {
-            let before = self.mark[i - 2];
-            let near = (now - before).abs() < 2.5 * f64::from(self.bands[i].believed);
-            self.level[i] = if near { before } else { now };
+        let Some(held) = self.held.take() else { return };
+        let now = self.level[0];
+        if held.returned(now) && !self.accepted(held.rung) {
+            self.level.fill(held.usual);
+        } else {
+            self.level.fill(now);
+            self.fresh = self.fresh.min(2);
+            self.odd_for = 0;
         }
     }
 

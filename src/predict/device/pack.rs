@@ -87,6 +87,7 @@ impl Ladder {
     fn write(&self, out: &mut Writer) {
         out.u32(self.seen);
         out.u32(self.fresh);
+        out.u32(self.odd_for);
         out.0.extend(self.moves.to_le_bytes());
         out.0.extend(self.missing.to_le_bytes());
         out.f64(&[self.last, self.surprise, self.mark[0], self.mark[1]]);
@@ -104,12 +105,14 @@ impl Ladder {
             Shape::Drift => 3,
         });
         out.0.push(held.rung);
+        out.0.push(u8::from(held.main));
         out.f64(&[held.usual, held.peak]);
     }
 
     fn read(&mut self, from: &mut Reader<'_>) -> Option<()> {
         self.seen = from.u32()?;
         self.fresh = from.u32()?;
+        self.odd_for = from.u32()?;
         self.moves = u16::from_le_bytes(from.take()?);
         self.missing = u16::from_le_bytes(from.take()?);
         self.last = from.f64()?;
@@ -118,15 +121,8 @@ impl Ladder {
             *v = from.f64()?;
         }
         for b in &mut self.bands {
-            for v in [
-                &mut b.size,
-                &mut b.believed,
-                &mut b.share,
-                &mut b.tail,
-                &mut b.runs,
-                &mut b.peak,
-                &mut b.length,
-            ] {
+            for v in [&mut b.size, &mut b.believed, &mut b.share, &mut b.tail, &mut b.runs, &mut b.peak, &mut b.length]
+            {
                 *v = f32::from_le_bytes(from.take()?);
             }
         }
@@ -138,7 +134,8 @@ impl Ladder {
             3 => Shape::Drift,
             _ => return None,
         };
-        self.held = Some(Held { rung: from.rung()?, shape, usual: from.f64()?, peak: from.f64()? });
+        self.held =
+            Some(Held { shape, rung: from.rung()?, main: from.u8()? == 1, usual: from.f64()?, peak: from.f64()? });
         Some(())
     }
 }

@@ -1,0 +1,365 @@
+//! The operators that learn what is usual: time to a limit, a point against itself, a device against itself.
+//!
+//! Wraps the detectors of [`crate::predict`] with what they do not know: commissioning (so much time seen with good
+//! quality), a local time that never runs backward, and their place among the rules. Same readings, same findings.
+//!
+//! Time: detectors live on local wall time (rhythms of the week), but a step of the wall clock must not look like a
+//! change of the device. So the time handed to them advances with the boot clock; it is set to local time at the first
+//! reading after a start and follows a jump *forward* of more than five minutes (a clock that was unset and is right
+//! now). A jump backward is taken over at the next start.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::condition::Tri;
+use crate::model::finding::{Ahead, Finding, FindingKind, SuspectPoint};
+use crate::model::id::PointIx;
+use crate::model::time::BootMs;
+use crate::predict::device::{DeviceModel, DeviceVerdict, Shape};
+use crate::predict::point::{Oddity, PointModel, PointSettings, PointVerdict};
+use crate::predict::trend::{TimeToLimit, Trend};
+use crate::profile::Side;
+use crate::rules::define::Test;
+
+/// Local time follows a jump forward of at least this much.
+const JUMP_MS: i64 = 300_000;
+/// A pause counts for at most this much of commissioning: nothing was seen in it.
+const PAUSE_MS: i64 = 3_600_000;
+/// Form of a written state; another number is not read, the model learns anew.
+const FORM: u8 = 1;
+
+/// A detector and what it has seen.
+#[derive(Debug)]
+pub(super) struct Learn {
+    points: Box<[PointIx]>,
+    learn_ms: i64,
+    kind: Kind,
+    /// Time with good values so far.
+    learned_ms: i64,
+    /// The detector's clock: local milliseconds since 1970.
+    clock_ms: i64,
+    last: Option<BootMs>,
+    last_finding: Option<Box<Finding>>,
+    ahead: Option<Ahead>,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Trend(Box<TrendTo>),
+    Point(Box<PointModel>),
+    Device { model: Box<DeviceModel>, every_ms: i64, next: BootMs, values: Box<[f64]> },
+}
+
+#[derive(Debug)]
+struct TrendTo {
+    model: Trend,
+    limit: f64,
+    within_s: f64,
+    usual: Usual,
+    /// Since when there is something to tell, on the detector's clock.
+    since_ms: Option<i64>,
+    alarm: bool,
+}
+
+/// Mean and spread in commissioning (Welford's sums).
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+struct Usual {
+    count: f64,
+    mean: f64,
+    squares: f64,
+}
+
+impl Usual {
+    fn push(&mut self, value: f64) {
+        self.count += 1.0;
+        let off = value - self.mean;
+        self.mean += off / self.count;
+        self.squares += off * (value - self.mean);
+    }
+
+    /// Where nearly all values were: three standard deviations to either side.
+    fn band(&self) -> Option<(f64, f64)> {
+        let spread = 3.0 * (self.squares / (self.count - 1.0).max(1.0)).sqrt();
+        (self.count >= 1.0).then_some((self.mean - spread, self.mean + spread))
+    }
+}
+
+/// What is written down.
+#[derive(Serialize, Deserialize)]
+struct Written<M> {
+    form: u8,
+    learned_ms: i64,
+    clock_ms: i64,
+    model: M,
+}
+
+impl Learn {
+    /// The detector of a test; none for tests that do not learn.
+    pub(super) fn of(test: &Test, start: BootMs) -> Option<Self> {
+        let (points, learn_ms, kind) = match test {
+            Test::Trend { point, side, limit, within_ms, learn_ms } => {
+                let (high, low) = match side {
+                    Side::Above => (Some(*limit), None),
+                    Side::Below => (None, Some(*limit)),
+                };
+                let trend = TrendTo {
+                    model: Trend::new(high, low),
+                    limit: *limit,
+                    within_s: *within_ms as f64 / 1000.0,
+                    usual: Usual::default(),
+                    since_ms: None,
+                    alarm: false,
+                };
+                (vec![*point], *learn_ms, Kind::Trend(Box::new(trend)))
+            }
+            Test::Anomaly { point, learn_ms } => {
+                (vec![*point], *learn_ms, Kind::Point(Box::new(PointModel::new(PointSettings::default()))))
+            }
+            Test::DeviceAnomaly { points, every_ms, learn_ms } => {
+                let model = Box::new(DeviceModel::new(points.len()));
+                let values = vec![f64::NAN; points.len()].into_boxed_slice();
+                (
+                    points.clone(),
+                    *learn_ms,
+                    Kind::Device { model, every_ms: *every_ms, next: start.plus(*every_ms), values },
+                )
+            }
+            _ => return None,
+        };
+        let points = points.into_boxed_slice();
+        Some(Self { points, learn_ms, kind, learned_ms: 0, clock_ms: 0, last: None, last_finding: None, ahead: None })
+    }
+
+    /// A good value of the point it looks at.
+    pub(super) fn reading(&mut self, at: BootMs, value: f64, local_offset_ms: Option<i64>) -> Tri {
+        let (clock_ms, learning) = self.turn(at, local_offset_ms);
+        let point = self.points.first().copied().unwrap_or(PointIx(0));
+        match &mut self.kind {
+            Kind::Trend(trend) => {
+                let found = trend.model.step(clock_ms, value, learning);
+                self.ahead = found.map(|t| ahead(&t, trend.limit));
+                if learning {
+                    trend.usual.push(value);
+                    return Tri::Unknown;
+                }
+                trend.since_ms = found.and(trend.since_ms.or(Some(clock_ms)));
+                // Once told it stands until the way to the limit is clearly longer: the estimate breathes.
+                let reach_s = if trend.alarm { trend.within_s * 1.5 } else { trend.within_s };
+                trend.alarm = found.is_some_and(|t| t.eta_s <= reach_s);
+                self.last_finding = found.map(|t| Box::new(trend.finding(point, value, clock_ms, &t)));
+                Tri::from(trend.alarm)
+            }
+            Kind::Point(model) => {
+                let verdict = model.step(clock_ms, value, learning);
+                if learning {
+                    return Tri::Unknown;
+                }
+                self.last_finding = verdict.alarm.then(|| Box::new(point_finding(point, value, clock_ms, &verdict)));
+                Tri::from(verdict.alarm)
+            }
+            Kind::Device { .. } => Tri::Unknown,
+        }
+    }
+
+    /// When the next snapshot of the device is due.
+    pub(super) fn due(&self) -> Option<BootMs> {
+        match &self.kind {
+            Kind::Device { next, .. } => Some(*next),
+            _ => None,
+        }
+    }
+
+    /// Takes a snapshot of the device if one is due; `table` holds the site's present values, NaN where unknown.
+    pub(super) fn sample(&mut self, now: BootMs, table: &[f64], local_offset_ms: Option<i64>) -> Option<(BootMs, Tri)> {
+        let Kind::Device { every_ms, next, values, .. } = &mut self.kind else { return None };
+        if *next > now {
+            return None;
+        }
+        let at = *next;
+        // What was slept through is not sampled late: those values are of now.
+        *next = if now.since(at) > *every_ms { now.plus(*every_ms) } else { at.plus(*every_ms) };
+        for (slot, point) in values.iter_mut().zip(&self.points) {
+            *slot = table.get(point.ix()).copied().unwrap_or(f64::NAN);
+        }
+        if values.iter().all(|v| v.is_nan()) {
+            // Nothing is known of the device: neither learnt from nor judged.
+            return Some((at, Tri::Unknown));
+        }
+        let (clock_ms, learning) = self.turn(at, local_offset_ms);
+        let Kind::Device { model, values, .. } = &mut self.kind else { return None };
+        let verdict = model.step(clock_ms, values, learning);
+        if learning {
+            return Some((at, Tri::Unknown));
+        }
+        self.last_finding = verdict.alarm.then(|| Box::new(device_finding(&self.points, clock_ms, &verdict)));
+        Some((at, Tri::from(verdict.alarm)))
+    }
+
+    /// The process stood still: snapshots of that time are not made up.
+    pub(super) fn resumed(&mut self, gap_ms: i64) {
+        if let Kind::Device { next, .. } = &mut self.kind {
+            *next = next.plus(gap_ms);
+        }
+    }
+
+    /// Why, as of the last judgement that found something.
+    pub(super) fn finding(&self) -> Option<Box<Finding>> {
+        self.last_finding.clone()
+    }
+
+    /// Number to show with the alarm, and what it is held against: hours to the limit and the hours asked for.
+    pub(super) fn figures(&self) -> (Option<f64>, Option<f64>) {
+        match &self.kind {
+            Kind::Trend(trend) => (self.ahead.map(|a| a.eta_s / 3600.0), Some(trend.within_s / 3600.0)),
+            _ => (None, None),
+        }
+    }
+
+    /// Time to the limit as of the last reading.
+    pub(super) fn ahead(&self) -> Option<Ahead> {
+        self.ahead
+    }
+
+    pub(super) fn points(&self) -> &[PointIx] {
+        &self.points
+    }
+
+    /// Share of commissioning done.
+    pub(super) fn progress(&self) -> f64 {
+        if self.learn_ms <= 0 { 1.0 } else { (self.learned_ms as f64 / self.learn_ms as f64).min(1.0) }
+    }
+
+    /// Forgets everything: after maintenance the device is a new one.
+    pub(super) fn relearn(&mut self) {
+        self.learned_ms = 0;
+        self.last_finding = None;
+        self.ahead = None;
+        match &mut self.kind {
+            Kind::Trend(trend) => {
+                let (high, low) = trend.model.limits();
+                trend.model = Trend::new(high, low);
+                (trend.usual, trend.since_ms, trend.alarm) = (Usual::default(), None, false);
+            }
+            Kind::Point(model) => **model = PointModel::new(PointSettings::default()),
+            Kind::Device { model, .. } => model.relearn(),
+        }
+    }
+
+    /// The state, written down.
+    pub(super) fn write(&self) -> Option<Vec<u8>> {
+        fn pack<M: Serialize>(learn: &Learn, model: M) -> Option<Vec<u8>> {
+            let written = Written { form: FORM, learned_ms: learn.learned_ms, clock_ms: learn.clock_ms, model };
+            postcard::to_allocvec(&written).ok()
+        }
+        match &self.kind {
+            Kind::Trend(trend) => pack(self, (&trend.model, trend.usual, trend.since_ms, trend.alarm)),
+            Kind::Point(model) => pack(self, model),
+            Kind::Device { model, .. } => pack(self, model),
+        }
+    }
+
+    /// Takes up a written state; false when it is not of this kind, then it learns anew.
+    pub(super) fn take_up(&mut self, bytes: &[u8]) -> bool {
+        fn read<M: for<'a> Deserialize<'a>>(bytes: &[u8]) -> Option<Written<M>> {
+            postcard::from_bytes::<Written<M>>(bytes).ok().filter(|w| w.form == FORM)
+        }
+        let taken = match &mut self.kind {
+            Kind::Trend(trend) => read::<(Trend, Usual, Option<i64>, bool)>(bytes)
+                // Another limit is another question: it learns anew.
+                .filter(|w| w.model.0.limits() == trend.model.limits())
+                .map(|w| {
+                    (trend.model, trend.usual, trend.since_ms, trend.alarm) = w.model;
+                    (w.learned_ms, w.clock_ms)
+                }),
+            Kind::Point(model) => read::<PointModel>(bytes).map(|w| {
+                **model = w.model;
+                (w.learned_ms, w.clock_ms)
+            }),
+            Kind::Device { model, values, .. } => {
+                read::<DeviceModel>(bytes).filter(|w| w.model.len() == values.len()).map(|w| {
+                    **model = w.model;
+                    (w.learned_ms, w.clock_ms)
+                })
+            }
+        };
+        let Some((learned_ms, clock_ms)) = taken else { return false };
+        (self.learned_ms, self.clock_ms, self.last) = (learned_ms, clock_ms, None);
+        true
+    }
+
+    /// Moves the detector's clock to `at`; tells it and whether commissioning goes on.
+    fn turn(&mut self, at: BootMs, local_offset_ms: Option<i64>) -> (i64, bool) {
+        let local_ms = local_offset_ms.map(|offset| at.0.saturating_add(offset));
+        let step_ms = match self.last {
+            Some(last) => at.since(last),
+            None => local_ms.map_or(1, |local| local.saturating_sub(self.clock_ms)).max(1),
+        };
+        let first = self.last.is_none() && self.clock_ms == 0;
+        self.clock_ms = self.clock_ms.saturating_add(step_ms);
+        if let Some(local) = local_ms.filter(|local| *local > self.clock_ms.saturating_add(JUMP_MS)) {
+            self.clock_ms = local;
+        }
+        self.last = Some(self.last.map_or(at, |last| last.max(at)));
+        let learning = self.learned_ms < self.learn_ms;
+        if learning && !first {
+            self.learned_ms = self.learned_ms.saturating_add(step_ms.min(PAUSE_MS));
+        }
+        (self.clock_ms, learning)
+    }
+}
+
+fn ahead(t: &TimeToLimit, limit: f64) -> Ahead {
+    Ahead { limit, eta_s: t.eta_s, low_s: t.low_s, high_s: Some(t.high_s).filter(|s| s.is_finite()) }
+}
+
+impl TrendTo {
+    fn finding(&self, point: PointIx, value: f64, clock_ms: i64, t: &TimeToLimit) -> Finding {
+        let (expected_low, expected_high) = self.usual.band().unwrap_or((value, value));
+        let suspect = SuspectPoint { point, expected_low, expected_high, seen: value, share: 1.0 };
+        Finding {
+            kind: FindingKind::Trend,
+            for_ms: self.since_ms.map_or(0, |since| clock_ms.saturating_sub(since)),
+            // Chebyshev's bound on so many standard errors: no form of the noise is assumed.
+            confidence: 1.0 - 1.0 / (1.0 + t.significance * t.significance),
+            suspects: vec![suspect],
+            ahead: Some(ahead(t, self.limit)),
+        }
+    }
+}
+
+fn point_finding(point: PointIx, value: f64, clock_ms: i64, v: &PointVerdict) -> Finding {
+    let suspect =
+        SuspectPoint { point, expected_low: v.expected_low, expected_high: v.expected_high, seen: value, share: 1.0 };
+    Finding {
+        kind: match v.oddity {
+            Oddity::Spike => FindingKind::Spike,
+            Oddity::Level => FindingKind::Level,
+            Oddity::Rhythm => FindingKind::Rhythm,
+            Oddity::Shape => FindingKind::Shape,
+            Oddity::Flat => FindingKind::Flat,
+        },
+        for_ms: v.since_ms.map_or(0, |since| clock_ms.saturating_sub(since)),
+        confidence: v.confidence,
+        suspects: vec![suspect],
+        ahead: None,
+    }
+}
+
+fn device_finding(points: &[PointIx], clock_ms: i64, v: &DeviceVerdict) -> Finding {
+    let named = v.suspects.iter().flatten();
+    let kind = match named.clone().next().map(|s| s.shape) {
+        Some(Shape::Lasting) => FindingKind::Lasting,
+        Some(Shape::Drift) => FindingKind::Drift,
+        Some(Shape::Sudden) | None => FindingKind::Sudden,
+    };
+    let suspects = named.filter_map(|s| {
+        let point = *points.get(s.point)?;
+        Some(SuspectPoint { point, expected_low: s.expected, expected_high: s.expected, seen: s.seen, share: s.share })
+    });
+    Finding {
+        kind,
+        for_ms: v.since_ms.map_or(0, |since| clock_ms.saturating_sub(since)),
+        confidence: v.confidence,
+        suspects: suspects.collect(),
+        ahead: None,
+    }
+}
