@@ -205,7 +205,8 @@ impl Record {
     /// Sum of a measure over the last `days` days.
     pub(crate) fn used_in(&self, measure: Measure, days: i32, today: i32) -> f64 {
         let recent = self.days.iter().filter(|d| d.day > today - days);
-        recent.filter_map(|d| d.used.get(&measure)).sum()
+        // Not `sum`: that of nothing is -0.
+        recent.filter_map(|d| d.used.get(&measure)).fold(0.0, |sum, v| sum + v)
     }
 
     fn counted(&mut self, measure: Measure, by: f64, today: Option<&Today>) {

@@ -1,10 +1,11 @@
 //! Hot spots: hours and days of the week with more faults than chance explains. Pure.
 //!
 //! Faults of the last eight weeks and this one are counted by hour of the week. A spot is one with at least
-//! [`FAULTS_MIN`] faults in [`WEEKS_MIN`] different weeks and more than the mean of all spots plus three sigma, sigma
-//! being the square root of the mean (rare events that come by chance are Poisson distributed).
+//! [`FAULTS_MIN`] faults in [`WEEKS_MIN`] different weeks that, its busiest week left out, still has more than the mean of all
+//! spots plus three sigma, sigma being the square root of the mean (rare events that come by chance are Poisson
+//! distributed).
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -57,8 +58,11 @@ pub(crate) fn spots<'a>(cells: impl Iterator<Item = &'a Cell> + Clone, today: i3
         for place in 0..places {
             let here = recent.clone().filter(|c| if places == 7 { c.hour / 24 == place } else { c.hour == place });
             let faults: u32 = here.clone().map(|c| c.faults).sum();
-            let weeks: BTreeSet<i32> = here.map(|c| c.week).collect();
-            let many = f64::from(faults) > expected + SIGMAS * expected.sqrt();
+            let mut weeks: BTreeMap<i32, u32> = BTreeMap::new();
+            here.for_each(|c| *weeks.entry(c.week).or_default() += c.faults);
+            // Without its busiest week: one storm on a day that has its usual fault is no pattern either.
+            let steady = faults - weeks.values().max().copied().unwrap_or(0);
+            let many = f64::from(steady) > expected + SIGMAS * expected.sqrt();
             if faults >= FAULTS_MIN && weeks.len() >= WEEKS_MIN && many {
                 spots.push(Spot { weekday: weekday(place), hour: hour(place), faults, expected });
             }
