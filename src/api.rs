@@ -11,6 +11,7 @@ pub mod dto;
 pub mod error;
 mod events;
 pub mod guard;
+mod health;
 mod journal;
 pub mod lang;
 mod learning;
@@ -35,6 +36,7 @@ use tokio_util::sync::CancellationToken;
 use crate::api::error::{ApiError, Code};
 pub use crate::api::ports::{Archive, Desk, Health, HealthPart, LimitLine, Ports, Refusal, SyncView};
 pub use crate::api::ports::{DeskFuture, StreamStatus, UpstreamStatus};
+pub use crate::api::ports::{EntryFuture, EntryRefusal, HealthBook};
 pub use crate::api::server::ServeError;
 use crate::model::stored::ReadError;
 

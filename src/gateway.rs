@@ -9,6 +9,7 @@
 
 mod defs;
 mod field;
+mod health;
 mod office;
 mod ports;
 mod secrets;
@@ -25,6 +26,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::config::credential::Credentials;
 use crate::gateway::field::{Field, Wires};
+use crate::gateway::health::Records;
 use crate::gateway::office::{Office, OfficeParts};
 use crate::model::live::{Live, LiveEvent};
 use crate::model::site::Site;
@@ -105,6 +107,7 @@ pub struct Gateway {
     field: Field,
     office: OfficeParts,
     store: Store,
+    records: Records,
     clock: Arc<dyn Clock>,
 }
 
@@ -117,7 +120,8 @@ impl Gateway {
         let store = crate::store::open(&config.store, keys, Arc::clone(&clock))?;
         let field = Field::prepare(&config, &site, &store.opened.unsupported, credentials, &store.gateway_id)?;
         let office = OfficeParts::prepare(&config, credentials, std::mem::take(&mut defs.limits))?;
-        Ok(Self { config, site, defs, field, office, store, clock })
+        let records = Records::open(&config, &site, &store, clock.as_ref());
+        Ok(Self { config, site, defs, field, office, store, records, clock })
     }
 
     /// Runs until `asked` completes or a vital part is lost. `ready` is called once everything listens.
@@ -130,7 +134,7 @@ impl Gateway {
     }
 
     async fn live(self, ready: impl FnOnce(&Running), asked: impl Future<Output = ()>) -> Result<End, StartError> {
-        let Self { config, site, defs, mut field, office, store, clock } = self;
+        let Self { config, site, defs, mut field, office, store, records, clock } = self;
         let fatal = CancellationToken::new();
         let roster = Roster::default();
         let live = Arc::new(Live::new(site.points.len(), site.devices.len(), site.lines.len(), clock.boot()));
@@ -164,7 +168,7 @@ impl Gateway {
             gauges: Arc::default(),
             stop: middle.token(),
         };
-        let mut watched = vec![spawn_pipeline(&mut middle, setup, ports), writer_pulse(store.handle.clone())];
+        let mut watched = vec![spawn_pipeline(&mut middle, setup, ports, &records), writer_pulse(store.handle.clone())];
         // Everybody has what they need of it.
         drop(config);
         let (pulses, askers) = field.spawn(&mut south, &wires).await?;
@@ -177,6 +181,7 @@ impl Gateway {
             clock,
             store: (store.handle.clone(), store.reader.clone(), store.gateway_id.clone()),
             desk: desk_tx,
+            records,
             events: events.clone(),
             roster,
             watched,
@@ -236,9 +241,9 @@ fn writer_pulse(handle: StoreHandle) -> Watched {
 }
 
 /// Spawns the pipeline; without it nothing is safe, so its loss ends the gateway.
-fn spawn_pipeline(stage: &mut Stage, setup: Setup, ports: Ports<ports::StoreSink>) -> Watched {
+fn spawn_pipeline(stage: &mut Stage, setup: Setup, ports: Ports<ports::StoreSink>, records: &Records) -> Watched {
     let pulse = Pulse::of(ports.gauges.pulse.clone());
-    let mut once = Some(Pipeline::new(setup, ports));
+    let mut once = Some(Pipeline::new(setup, ports).recorded_in(records.book()));
     stage.spawn("pipeline", Policy::Fatal, move || {
         let pipeline = once.take();
         async move {

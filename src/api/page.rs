@@ -11,6 +11,8 @@ mod csv;
 mod device;
 mod devices;
 mod explain;
+mod qr;
+pub(crate) mod records;
 mod sync;
 mod when;
 
@@ -44,6 +46,9 @@ pub(super) fn router() -> Router<Arc<App>> {
         .route("/alarms.csv", get(csv::alarms))
         .route("/devices", get(devices::tree))
         .route("/devices/{id}", get(device::one))
+        .route("/devices/{id}/qr.svg", get(records::code))
+        .route("/health", get(records::list))
+        .route("/health.csv", get(records::list_csv))
         .route("/history.csv", get(csv::history))
         .route("/sync", get(sync::sync))
         .route("/static/app.css", file("text/css; charset=utf-8", include_str!("page/static/app.css")))

@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::config::credential::Credentials;
 use crate::gateway::StartError;
+use crate::gateway::health::Records;
 use crate::gateway::ports::{PipelineDesk, StoreArchive, StoreOutbox, Upstreams};
 use crate::gateway::secrets::{bytes, text};
 use crate::model::desk::{DeskCommand, Signal};
@@ -82,6 +83,7 @@ pub(super) struct Wiring {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) store: (StoreHandle, StoreReader, String),
     pub(super) desk: mpsc::Sender<DeskCommand>,
+    pub(super) records: Records,
     pub(super) events: broadcast::Sender<LiveEvent>,
     pub(super) roster: Roster,
     pub(super) watched: Vec<Watched>,
@@ -174,7 +176,7 @@ fn build_upstreams(wiring: &Wiring, office: &Handle) -> Result<Vec<Ready>, Start
 }
 
 async fn work(wiring: Wiring, upstreams: Vec<Ready>, stop: CancellationToken) {
-    let Wiring { parts, site, live, clock, store, desk, events, roster, watched } = wiring;
+    let Wiring { parts, site, live, clock, store, desk, records, events, roster, watched } = wiring;
     let never = CancellationToken::new();
     let mut north = Stage::new("north", roster.clone(), never.clone());
     let mut desk_side = Stage::new("office", roster.clone(), never);
@@ -198,7 +200,9 @@ async fn work(wiring: Wiring, upstreams: Vec<Ready>, stop: CancellationToken) {
         events,
         health: Arc::new(move || health_of.health(started)),
         limits: parts.limits,
+        records: Arc::new(records.clone()),
     };
+    records.spawn(&mut desk_side);
     let token = desk_side.token();
     let listener = parts.listener;
     desk_side.spawn("api", Policy::Restart, move || {

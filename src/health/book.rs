@@ -1,6 +1,5 @@
 //! All records of a site behind one lock: fed by the pipeline, read by the page, kept by the gateway.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -8,12 +7,12 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::health::record::{Record, Today};
-use crate::health::report::{Around, DUTY_HOURS_MIN, report};
+use crate::health::report::{DUTY_HOURS_MIN, Moment, report};
 use crate::health::spots::spots;
 use crate::health::{Plan, Role};
 use crate::model::alarm::Level;
-use crate::model::health::{Duty, EntryKind, HealthEntry, HealthReport, HealthWrite, Measure, Spot, TimeToLimit};
-use crate::model::id::{DeviceIx, PointIx};
+use crate::model::health::{Around, Duty, EntryKind, HealthEntry, HealthReport, Measure, Spot};
+use crate::model::id::DeviceIx;
 use crate::model::reading::Reading;
 use crate::model::time::{Anchor, BootMs, Trust, WallMs};
 
@@ -47,8 +46,6 @@ struct Inner {
     now: Anchor,
     settled: BootMs,
     today: Option<Today>,
-    ahead: BTreeMap<PointIx, (DeviceIx, TimeToLimit)>,
-    relearn: BTreeSet<DeviceIx>,
 }
 
 impl Book {
@@ -71,8 +68,6 @@ impl Book {
             now,
             settled: now.boot,
             today: today(&now, &zone),
-            ahead: BTreeMap::new(),
-            relearn: BTreeSet::new(),
         };
         Self { plan, zone, slots, inner: Mutex::new(inner) }
     }
@@ -152,38 +147,19 @@ impl Book {
         *today = self::today(now, &self.zone);
     }
 
-    /// When a point is expected to reach its limit; `None` when nothing is expected any more.
-    pub fn set_ahead(&self, device: DeviceIx, point: PointIx, expected: Option<TimeToLimit>) {
-        let mut inner = self.lock();
-        match expected {
-            Some(expected) => drop(inner.ahead.insert(point, (device, expected))),
-            None => drop(inner.ahead.remove(&point)),
-        }
-    }
-
-    /// Devices whose behaviour people say has changed, each once, for whoever learns behaviour.
+    /// The report of a device.
     #[must_use]
-    pub fn take_relearn(&self) -> Vec<DeviceIx> {
-        std::mem::take(&mut self.lock().relearn).into_iter().collect()
-    }
-
-    /// The report of a device: `open` are the levels of its open alarms, `seen` says that it answers.
-    #[must_use]
-    pub fn report(&self, device: DeviceIx, open: &[Level], seen: bool) -> Option<HealthReport> {
+    pub fn report(&self, device: DeviceIx, around: &Around) -> Option<HealthReport> {
         let plan = self.plan.devices.get(device.ix())?;
-        let (record, now, today, ahead, duty) = {
+        let (record, now, today, duty) = {
             let mut inner = self.lock();
             let (now, today) = (inner.now.boot, inner.today);
             let duty = plan.duty.and_then(|group| self.duty(&inner, group, device));
-            let mut ahead: Vec<TimeToLimit> =
-                inner.ahead.values().filter(|(of, _)| *of == device).map(|(_, expected)| expected.clone()).collect();
-            ahead.sort_by(|a, b| a.eta_h.total_cmp(&b.eta_h));
             let record = inner.records.get_mut(device.ix())?;
             record.settle(now, today.as_ref());
-            (record.clone(), now, today, ahead, duty)
+            (record.clone(), now, today, duty)
         };
-        let around = Around { now, today, open, seen, ahead: &ahead, duty: duty.as_ref() };
-        Some(report(plan, &record, &around))
+        Some(report(plan, &record, &Moment { now, today, around, duty: duty.as_ref() }))
     }
 
     /// Hot spots over all devices of a kind.
@@ -247,7 +223,7 @@ impl Book {
 
     /// Completes a person's entry with the use so far. `None` for an unknown device, or a service that it does not have.
     #[must_use]
-    pub fn draft(&self, mut entry: HealthEntry) -> Option<HealthWrite> {
+    pub fn draft(&self, mut entry: HealthEntry) -> Option<HealthEntry> {
         let ix = self.device(&entry.device)?;
         let plan = self.plan.devices.get(ix)?;
         let known = |id: &String| plan.services.iter().any(|s| s.id == *id);
@@ -258,18 +234,13 @@ impl Book {
         let record = inner.records.get(ix)?;
         entry.used = record.totals.iter().map(|(measure, total)| (*measure, total.used)).collect();
         entry.at_ms = inner.now.wall_at(inner.now.boot).0;
-        Some(HealthWrite { records: Vec::new(), entries: vec![entry] })
+        Some(entry)
     }
 
     /// An entry is on disk: it counts from now on.
     pub fn entered(&self, entry: &HealthEntry) {
         let mut inner = self.lock();
         self.enter(&mut inner, entry);
-        if let Some(ix) = self.device(&entry.device).filter(|_| entry.relearn)
-            && let Ok(ix) = u32::try_from(ix)
-        {
-            inner.relearn.insert(DeviceIx(ix));
-        }
     }
 
     fn enter(&self, inner: &mut Inner, entry: &HealthEntry) {

@@ -17,7 +17,7 @@ use crate::health::record::{Record, Today};
 use crate::health::spots::spots;
 use crate::health::{DevicePlan, Service};
 use crate::model::alarm::Level;
-use crate::model::health::{Duty, HealthReport, Measure, Reason, ServiceDue, Spot, StartsNow, TimeToLimit, TotalNow};
+use crate::model::health::{Around, Duty, HealthReport, Measure, Reason, ServiceDue, Spot, StartsNow, TotalNow};
 use crate::model::text::Text;
 use crate::model::time::BootMs;
 
@@ -33,22 +33,20 @@ pub(crate) const DUTY_HOURS_MIN: f64 = 10.0;
 
 /// What the record does not know itself.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Around<'a> {
+pub(crate) struct Moment<'a> {
     pub(crate) now: BootMs,
     pub(crate) today: Option<Today>,
-    /// Levels of the device's open alarms.
-    pub(crate) open: &'a [Level],
-    /// The device answers.
-    pub(crate) seen: bool,
-    pub(crate) ahead: &'a [TimeToLimit],
+    pub(crate) around: &'a Around,
     pub(crate) duty: Option<&'a Duty>,
 }
 
 /// Writes the report.
-pub(crate) fn report(plan: &DevicePlan, record: &Record, around: &Around<'_>) -> HealthReport {
-    let day = around.today.map(|t| t.day);
+pub(crate) fn report(plan: &DevicePlan, record: &Record, moment: &Moment<'_>) -> HealthReport {
+    let day = moment.today.map(|t| t.day);
+    let mut ahead = moment.around.ahead.clone();
+    ahead.sort_by(|a, b| a.eta_h.total_cmp(&b.eta_h));
     let mut services: Vec<ServiceDue> =
-        plan.services.iter().map(|s| service(s, record, around.today.as_ref())).collect();
+        plan.services.iter().map(|s| service(s, record, moment.today.as_ref())).collect();
     services.sort_by_key(|s| (!s.overdue, s.due_ms.unwrap_or(i64::MAX)));
     let measures = [Measure::Hours, Measure::Starts, Measure::Trips, Measure::DoorCycles, Measure::Energy];
     let counted = measures.into_iter().filter(|m| plan.counts(*m));
@@ -57,20 +55,20 @@ pub(crate) fn report(plan: &DevicePlan, record: &Record, around: &Around<'_>) ->
         score: 100,
         reasons: Vec::new(),
         since_ms: record.since_ms,
-        totals: counted.map(|m| total(m, record, around.today.as_ref())).collect(),
+        totals: counted.map(|m| total(m, record, moment.today.as_ref())).collect(),
         starts: plan.counts(Measure::Starts).then(|| StartsNow {
-            last_hour: record.starts_last_hour(around.now),
+            last_hour: record.starts_last_hour(moment.now),
             peak_7_days: day.map_or(0, |day| peak(record, day)),
             max: plan.starts_per_hour_max,
         }),
         alarms: record.alarms,
         alarms_30_days: day.map(|day| alarms_30(record, day)).unwrap_or_default(),
         services,
-        ahead: around.ahead.to_vec(),
-        duty: around.duty.cloned(),
+        ahead,
+        duty: moment.duty.cloned(),
         spots: day.map(|day| spots(record.faults.iter(), day)).unwrap_or_default(),
     };
-    report.reasons = reasons(&report, around);
+    report.reasons = reasons(&report, moment);
     let lost: u32 = report.reasons.iter().map(|r| u32::from(r.points)).sum();
     report.score = u8::try_from(100_u32.saturating_sub(lost)).unwrap_or(0);
     report
@@ -131,7 +129,7 @@ fn due(now_ms: i64, days: f64) -> Option<i64> {
     (days.abs() < 36_525.0).then(|| now_ms + (days * DAY_MS as f64) as i64)
 }
 
-fn reasons(report: &HealthReport, around: &Around<'_>) -> Vec<Reason> {
+fn reasons(report: &HealthReport, moment: &Moment<'_>) -> Vec<Reason> {
     let mut all = Vec::new();
     let mut lose = |code, points: u32, zh: String, en: String| {
         if points > 0 {
@@ -139,9 +137,9 @@ fn reasons(report: &HealthReport, around: &Around<'_>) -> Vec<Reason> {
             all.push(Reason { code, points, text: Text::new(&zh, &en) });
         }
     };
-    open_alarms(around.open, &mut lose);
+    open_alarms(&moment.around.open, &mut lose);
     past_alarms(report, &mut lose);
-    if !around.seen {
+    if !moment.around.seen {
         lose(
             "unseen",
             15,
@@ -149,7 +147,7 @@ fn reasons(report: &HealthReport, around: &Around<'_>) -> Vec<Reason> {
             "the device cannot be seen: its condition is unknown".into(),
         );
     }
-    services(report, around.today.as_ref(), &mut lose);
+    services(report, moment.today.as_ref(), &mut lose);
     ahead(report, &mut lose);
     if let Some((starts, max)) = report.starts.and_then(|s| Some((s, s.max?)))
         && f64::from(starts.peak_7_days) >= max
@@ -240,7 +238,7 @@ fn services(report: &HealthReport, today: Option<&Today>, lose: &mut Lose<'_>) {
 }
 
 fn ahead(report: &HealthReport, lose: &mut Lose<'_>) {
-    let Some(first) = report.ahead.iter().min_by(|a, b| a.eta_h.total_cmp(&b.eta_h)) else { return };
+    let Some(first) = report.ahead.first() else { return };
     let points = match first.eta_h {
         h if h <= 24.0 => 25,
         h if h <= 168.0 => 15,

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use crate::health::{Book, DevicePlan, Plan, Role, Service};
 use crate::model::alarm::Level;
-use crate::model::health::{EntryKind, HealthEntry, HealthReport, Measure, TimeToLimit};
+use crate::model::health::{Around, EntryKind, HealthEntry, HealthReport, Measure, TimeToLimit};
 use crate::model::id::{DeviceIx, PointIx};
 use crate::model::quality::Quality;
 use crate::model::reading::{Reading, Value};
@@ -23,6 +23,10 @@ const MONDAY: i64 = 1_793_548_800_000;
 const RUNNING: u32 = 0;
 const HOURS: u32 = 1;
 const DOOR: u32 = 2;
+
+fn well() -> Around {
+    Around { seen: true, ..Around::default() }
+}
 
 fn plan(own_hours: bool) -> Plan {
     let service = |id: &str, measure, every| Service { id: id.into(), name: Text::same(id), measure, every };
@@ -65,7 +69,7 @@ fn show(book: &Book, ms: i64) -> HealthReport {
     // Once to bring the running time up to now, once for the day that it is now.
     book.tick(&at(ms));
     book.tick(&at(ms));
-    book.report(DeviceIx(0), &[], true).unwrap()
+    book.report(DeviceIx(0), &well()).unwrap()
 }
 
 fn total(report: &HealthReport, measure: Measure) -> (f64, bool) {
@@ -148,22 +152,23 @@ fn entry(service: &str) -> HealthEntry {
 }
 
 fn enter(book: &Book, service: &str) -> HealthEntry {
-    let write = book.draft(entry(service)).unwrap();
-    book.entered(&write.entries[0]);
-    write.entries[0].clone()
+    let entry = book.draft(entry(service)).unwrap();
+    book.entered(&entry);
+    entry
 }
 
 #[test]
-fn an_entry_must_fit_the_device_and_asks_for_learning_anew() {
+fn an_entry_must_fit_the_device_and_counts_once() {
     let book = Book::new(plan(false), at(0));
     assert!(book.draft(entry("paint")).is_none());
     assert!(book.draft(HealthEntry { device: "c".into(), ..entry("visit") }).is_none());
     assert!(book.draft(HealthEntry { kind: EntryKind::Note, ..entry("visit") }).is_none());
     assert!(book.draft(HealthEntry { kind: EntryKind::Part, service: None, ..entry("visit") }).is_some());
-    enter(&book, "visit");
-    enter(&book, "visit");
-    assert_eq!(book.take_relearn(), [DeviceIx(0)]);
-    assert!(book.take_relearn().is_empty());
+    let first = enter(&book, "visit");
+    // Read back after a restart, in whatever order: the newest counts, and once.
+    book.restore(&[], &[first.clone(), first.clone()]);
+    let report = show(&book, DAY);
+    assert_eq!(report.services.iter().find(|s| s.id == "visit").unwrap().done_ms, Some(first.at_ms));
 }
 
 #[test]
@@ -171,8 +176,8 @@ fn the_score_names_its_reasons() {
     let check = |open: &[Level], seen: bool, eta_h: Option<f64>, codes: &[&str], score: u8| {
         let book = Book::new(plan(false), at(0));
         let expected = eta_h.map(|eta_h| TimeToLimit { point: "vibration".into(), low_h: 1.0, eta_h, high_h: None });
-        book.set_ahead(DeviceIx(0), PointIx(2), expected);
-        let report = book.report(DeviceIx(0), open, seen).unwrap();
+        let around = Around { open: open.to_vec(), seen, ahead: expected.into_iter().collect() };
+        let report = book.report(DeviceIx(0), &around).unwrap();
         let found: Vec<&str> = report.reasons.iter().map(|r| r.code).collect();
         assert_eq!((found.as_slice(), report.score), (codes, score));
         let lost: u8 = report.reasons.iter().map(|r| r.points).sum();
@@ -212,7 +217,7 @@ fn uneven_work_is_told_to_all_siblings() {
     let duty = report.duty.clone().unwrap();
     assert!((duty.spread_percent - 25.0).abs() < 0.1 && duty.of == 2, "{duty:?}");
     assert!(report.reasons.iter().any(|r| r.code == "duty"));
-    assert!(book.report(DeviceIx(1), &[], true).unwrap().reasons.iter().any(|r| r.code == "duty"));
+    assert!(book.report(DeviceIx(1), &well()).unwrap().reasons.iter().any(|r| r.code == "duty"));
 }
 
 #[test]
@@ -258,7 +263,7 @@ fn an_unset_clock_lets_totals_grow_and_days_rest() {
     book.tick(&unset(0));
     book.readings(&[reading(RUNNING, Some(1.0), 0)]);
     book.tick(&unset(2 * HOUR));
-    let report = book.report(DeviceIx(0), &[], true).unwrap();
+    let report = book.report(DeviceIx(0), &well()).unwrap();
     assert!((total(&report, Measure::Hours).0 - 2.0).abs() < 1e-9);
     assert!(report.since_ms.is_none() && report.services.iter().all(|s| s.due_ms.is_none()));
 }

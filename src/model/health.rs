@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::model::alarm::Level;
 use crate::model::text::Text;
 
 /// What is counted.
@@ -40,6 +41,17 @@ impl Measure {
             Self::Days => "days",
         }
     }
+}
+
+/// What a record does not know itself.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Around {
+    /// Levels of the device's open alarms.
+    pub open: Vec<Level>,
+    /// The device answers.
+    pub seen: bool,
+    /// What is predicted of its points.
+    pub ahead: Vec<TimeToLimit>,
 }
 
 /// A device's record at a moment.
