@@ -35,7 +35,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::error::{ApiError, Code};
 pub use crate::api::ports::{Archive, Desk, Health, HealthPart, LimitLine, Ports, Refusal, SyncView};
-pub use crate::api::ports::{DeskFuture, StreamStatus, UpstreamStatus};
+pub use crate::api::ports::{DeskFuture, RelearnFuture, StreamStatus, UpstreamStatus};
 pub use crate::api::ports::{EntryFuture, EntryRefusal, HealthBook};
 pub use crate::api::server::ServeError;
 use crate::model::stored::ReadError;

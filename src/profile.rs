@@ -429,6 +429,31 @@ pub enum Condition {
         /// Commissioning.
         learn: Duration,
     },
+    /// The use of a finished day, or the least flow of a night, against the like days before.
+    Baseline {
+        /// A counter.
+        point: String,
+        /// The night's least flow instead of the day's total.
+        night: bool,
+        /// Share of the usual figure that is too much: in both directions for a day, upward for a night.
+        deviation: Setting,
+    },
+    /// The point has just changed, whatever it was before.
+    Change {
+        /// The point.
+        point: String,
+        /// Commissioning.
+        learn: Duration,
+    },
+    /// The point stands apart from the same point of other devices.
+    Peer {
+        /// The point.
+        point: String,
+        /// The others; three or more.
+        peers: Vec<String>,
+        /// Distance from their median in robust spreads.
+        deviations: Setting,
+    },
     /// A CEL expression that must be true. Unknown input makes it unknown, not false.
     When(String),
 }

@@ -1,6 +1,7 @@
 //! Conditions: from readings to "this holds", by typed operators.
 //!
-//! Owns the operators (limit, state, rate, count, absence, expression), their delays and their timers. Knows nothing of
+//! Owns the operators (limit, state, rate, count, absence, expression, and those that learn: trend, anomaly, device anomaly,
+//! baseline, change, peer), their delays and their timers. Knows nothing of
 //! clocks, tasks, alarms or the database: time is an argument, and the same records give the same changes, byte for
 //! byte, live and in a replay.
 //!
@@ -21,6 +22,8 @@ mod engine;
 pub mod expr;
 pub mod hour;
 mod learn;
+#[cfg(test)]
+mod learn_tests;
 mod learned;
 mod operator;
 #[cfg(test)]

@@ -153,6 +153,7 @@ fn rule(key: &str, point: u32, limit: f64, on_delay_ms: i64) -> (RuleDef, AlarmD
         device: Some(DeviceIx(0)),
         level: Level::Critical,
         text: AlarmText::default(),
+        shadow: false,
         latched: false,
         loss_of_sight: false,
         what: "pump.outlet".into(),

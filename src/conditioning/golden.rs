@@ -88,7 +88,10 @@ impl Values<'_> {
             | Condition::Absence { .. }
             | Condition::Trend { .. }
             | Condition::Anomaly { .. }
-            | Condition::DeviceAnomaly { .. } => None,
+            | Condition::DeviceAnomaly { .. }
+            | Condition::Baseline { .. }
+            | Condition::Change { .. }
+            | Condition::Peer { .. } => None,
         }
     }
 }

@@ -41,7 +41,21 @@ pub(crate) fn parts(record: &Record, names: &Names<'_>, cx: &mut Context<'_>) ->
 fn is_faulty(record: &Record) -> bool {
     let inner = |key| record.record(key).is_some_and(|r| r.faulty);
     record.faulty
-        || ["limit", "state", "rate", "count", "absence", "trend", "anomaly", "device_anomaly"].into_iter().any(inner)
+        || [
+            "limit",
+            "state",
+            "rate",
+            "count",
+            "absence",
+            "trend",
+            "anomaly",
+            "device_anomaly",
+            "baseline",
+            "change",
+            "peer",
+        ]
+        .into_iter()
+        .any(inner)
 }
 
 fn read(record: &Record, names: &Names<'_>, cx: &mut Context<'_>) -> Option<Parts> {
@@ -97,6 +111,19 @@ fn condition(record: &Record, names: &Names<'_>, cx: &mut Context<'_>) -> Option
     if let Some(device) = record.record("device_anomaly") {
         return device_anomaly(device, names, cx);
     }
+    if let Some(baseline) = record.record("baseline") {
+        let (point, night) = (point(baseline, names, cx, Some("baseline"))?, baseline.text("of") == Some("night"));
+        return Some(Condition::Baseline { point, night, deviation: setting(baseline.item("deviation")?, names, cx)? });
+    }
+    if let Some(change) = record.record("change") {
+        let point = point(change, names, cx, Some("change"))?;
+        return Some(Condition::Change { point, learn: change.duration("learn").unwrap_or_default() });
+    }
+    if let Some(peer) = record.record("peer") {
+        let point = point(peer, names, cx, Some("peer"))?;
+        let peers = measured(peer, "peers", 3, names, cx)?;
+        return Some(Condition::Peer { point, peers, deviations: setting(peer.item("deviations")?, names, cx)? });
+    }
     let absence = record.record("absence")?;
     let name = absence.text("point")?;
     if (names.point)(name).is_none() {
@@ -128,7 +155,20 @@ fn limit(limit: &Record, names: &Names<'_>, cx: &mut Context<'_>) -> Option<Cond
 }
 
 fn device_anomaly(record: &Record, names: &Names<'_>, cx: &mut Context<'_>) -> Option<Condition> {
-    let item = record.item("points")?;
+    let points = measured(record, "points", 2, names, cx)?;
+    let (every, learn) = (record.duration("every")?, record.duration("learn").unwrap_or_default());
+    Some(Condition::DeviceAnomaly { points, every, learn })
+}
+
+/// A list of at least `count_min` different measured points.
+fn measured(
+    record: &Record,
+    key: &'static str,
+    count_min: usize,
+    names: &Names<'_>,
+    cx: &mut Context<'_>,
+) -> Option<Vec<String>> {
+    let item = record.item(key)?;
     let Value::List(list) = &item.value else { return None };
     let mut points: Vec<String> = Vec::new();
     for entry in list {
@@ -144,14 +184,18 @@ fn device_anomaly(record: &Record, names: &Names<'_>, cx: &mut Context<'_>) -> O
             Some(_) => points.push(name.to_owned()),
         }
     }
+    points.sort();
     points.dedup();
-    if points.len() < 2 {
-        let help = ("list at least two, or use `anomaly` for one", "请至少列出两个；单个测点请用 `anomaly`");
-        cx.error(code::ALARM, item.span, ("one point is not a device", "一个测点不足以判断设备"), help);
+    if points.len() < count_min {
+        let message = (
+            format!("at least {count_min} different points are needed here"),
+            format!("此处至少需要 {count_min} 个不同的测点"),
+        );
+        let help = ("list more points; for one point use `anomaly`", "请补充测点；单个测点请用 `anomaly`");
+        cx.error(code::ALARM, item.span, (&message.0, &message.1), help);
         return None;
     }
-    let (every, learn) = (record.duration("every")?, record.duration("learn").unwrap_or_default());
-    Some(Condition::DeviceAnomaly { points, every, learn })
+    Some(points)
 }
 
 fn state(state: &Record, names: &Names<'_>, cx: &mut Context<'_>) -> Option<Condition> {

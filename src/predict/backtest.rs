@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::device::DeviceModel;
 use super::point::{PointModel, PointSettings};
+use super::trend::agree::{Agreement, HORIZON_S};
 
 /// The rules file.
 #[derive(Debug, Deserialize)]
@@ -49,6 +50,8 @@ struct Device {
     ids: Vec<String>,
     models: Vec<PointModel>,
     whole: Option<DeviceModel>,
+    limited: Vec<bool>,
+    agreement: Agreement,
     stamp: String,
     at_ms: i64,
     values: Vec<f64>,
@@ -87,6 +90,8 @@ pub fn run(rules: &Rules, readings: impl Read, events: impl Write, clock: &dyn F
                 .map(|p| PointModel::new(PointSettings { limit_high: p.limit_high, limit_low: p.limit_low }))
                 .collect(),
             whole: (rule.detect == "device").then(|| DeviceModel::new(n)),
+            limited: rule.point.iter().map(|p| p.limit_high.is_some() || p.limit_low.is_some()).collect(),
+            agreement: Agreement::default(),
             stamp: String::new(),
             at_ms: i64::MIN,
             values: vec![f64::NAN; n],
@@ -140,6 +145,11 @@ fn finish<W: Write>(
     }
     let whole = device.whole.as_mut().map(|m| m.step(device.at_ms, &device.values, learning));
     summary.nanoseconds += u128::from(clock().saturating_sub(start));
+    // Points without a reading at this instant count as without an estimate.
+    let limited = device.limited.iter().enumerate().filter(|(_, limited)| **limited);
+    let etas_s =
+        limited.map(|(i, _)| verdicts.iter().find(|(j, _)| *j == i).and_then(|(_, v)| v.trend).map(|t| t.eta_s));
+    let near = device.agreement.step(etas_s, HORIZON_S);
     if !learning {
         for (i, v) in verdicts {
             if device.whole.is_some() && v.trend.is_none() {
@@ -151,7 +161,7 @@ fn finish<W: Write>(
             out.write_record([&device.stamp, &device.id, &device.ids[i], score.to_string().as_str(), alarm, &eta])?;
         }
         if let Some(v) = whole {
-            let alarm = if v.alarm { "1" } else { "0" };
+            let alarm = if v.alarm || near { "1" } else { "0" };
             out.write_record([&device.stamp, &device.id, "", &v.score.to_string(), alarm, ""])?;
         }
     }

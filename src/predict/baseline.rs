@@ -43,7 +43,9 @@ pub struct Against {
 impl Against {
     /// Deviation as a share of what is usual; infinite for use where there never was any.
     pub fn deviation(&self) -> f64 {
-        if self.seen == self.usual { 0.0 } else { (self.seen - self.usual) / self.usual.abs() }
+        let off = self.seen - self.usual;
+        // Nothing where nothing is usual deviates by nothing.
+        if off.abs() > 0.0 { off / self.usual.abs() } else { 0.0 }
     }
 }
 

@@ -40,7 +40,9 @@ pub fn compare(value: f64, others: &[f64]) -> Option<Standing> {
     }
     let known = &mut known[..peers];
     let middle = median(known);
-    known.iter_mut().for_each(|v| *v = (*v - middle).abs());
+    for value in known.iter_mut() {
+        *value = (*value - middle).abs();
+    }
     let spread = (median(known) / DEVIATION).max(middle.abs() * SPREAD_MIN).max(f64::MIN_POSITIVE);
     Some(Standing { median: middle, spread, deviations: (value - middle) / spread, peers })
 }

@@ -141,6 +141,12 @@ impl PointModel {
         self.profile.set_holiday(holiday);
     }
 
+    /// Memory of this point's state, in bytes.
+    pub fn bytes(&self) -> usize {
+        let trend = self.trend.as_ref().map_or(0, |_| size_of::<Trend>());
+        size_of::<Self>() + self.profile.heap() + self.shapes.heap() + trend
+    }
+
     /// Readings learnt from so far.
     pub fn seen(&self) -> u64 {
         // Counted up by one, never negative.

@@ -11,6 +11,7 @@
 //! Limits: silence until the rise stands out of the noise ([`SIGNIFICANT`]) in [`HOLD`] readings in a row; a rise faster
 //! than about four readings is the business of the limit alarm itself.
 
+pub mod agree;
 mod bank;
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,8 @@ pub const HOLD: u8 = 3;
 const GAPS: usize = 8;
 /// Readings in one mean of the slow view: 1 s readings then look back nine hours, 1 min readings three weeks.
 const SLOW: u16 = 32;
+/// Values beyond this, in any unit, are no measurement; their squares would drown all others for good.
+const VALUE_MAX: f64 = 1e15;
 /// Share of a new estimate in the one that is told; the rest is the old one, counted down.
 const SMOOTHING: f64 = 0.5;
 
@@ -100,14 +103,20 @@ impl Trend {
             return None;
         }
         if self.last_ms == i64::MIN {
+            if value.abs() > VALUE_MAX {
+                return None;
+            }
             self.anchor = value;
             self.mean_ms = at_ms;
+        }
+        let y = value - self.anchor;
+        if y.abs() > VALUE_MAX {
+            return None;
         }
         let gap_ms = if self.last_ms == i64::MIN { 0.0 } else { at_ms.saturating_sub(self.last_ms) as f64 };
         self.last_ms = at_ms;
         self.learn_period(gap_ms);
         let gap = if self.period_ms > 0.0 { gap_ms / self.period_ms } else { 0.0 };
-        let y = value - self.anchor;
         self.quick.step(gap, y);
         self.average(at_ms, y);
         if learning {

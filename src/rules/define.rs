@@ -101,6 +101,29 @@ pub enum Test {
         /// Commissioning.
         learn_ms: i64,
     },
+    /// A finished day or night is off its baseline.
+    Baseline {
+        /// The counter.
+        point: PointIx,
+        /// The night's least flow instead of the day's total.
+        night: bool,
+        /// Share of the usual figure.
+        deviation: f64,
+    },
+    /// Has just changed.
+    Change {
+        /// The point.
+        point: PointIx,
+        /// Commissioning.
+        learn_ms: i64,
+    },
+    /// Stands apart from its peers.
+    Peer {
+        /// The point itself, then its peers.
+        points: Vec<PointIx>,
+        /// Distance in robust spreads.
+        deviations: f64,
+    },
     /// An expression over the table of values.
     When(Program),
 }
@@ -116,8 +139,10 @@ impl Test {
             | Self::Count { point, .. }
             | Self::Absence { point, .. }
             | Self::Trend { point, .. }
-            | Self::Anomaly { point, .. } => vec![*point],
-            Self::DeviceAnomaly { points, .. } => points.clone(),
+            | Self::Anomaly { point, .. }
+            | Self::Baseline { point, .. }
+            | Self::Change { point, .. } => vec![*point],
+            Self::DeviceAnomaly { points, .. } | Self::Peer { points, .. } => points.clone(),
             Self::When(program) => program.slots().into_iter().map(PointIx).collect(),
         }
     }
@@ -125,7 +150,20 @@ impl Test {
     /// It learns what is usual before it judges.
     #[must_use]
     pub fn learns(&self) -> bool {
-        matches!(self, Self::Trend { .. } | Self::Anomaly { .. } | Self::DeviceAnomaly { .. })
+        match self {
+            Self::Limit { .. }
+            | Self::State { .. }
+            | Self::Rate { .. }
+            | Self::Count { .. }
+            | Self::Absence { .. }
+            | Self::When(_) => false,
+            Self::Trend { .. }
+            | Self::Anomaly { .. }
+            | Self::DeviceAnomaly { .. }
+            | Self::Baseline { .. }
+            | Self::Change { .. }
+            | Self::Peer { .. } => true,
+        }
     }
 
     /// It tests whether the point can be seen at all.
@@ -222,6 +260,14 @@ fn test(condition: &Condition, names: &dyn Names) -> Result<Test, RuleFault> {
             points: ids.iter().map(|name| point(name).map(|p| p.0)).collect::<Result<_, _>>()?,
             every_ms: positive(*every)?,
             learn_ms: millis(*learn),
+        },
+        Condition::Baseline { point: name, night, deviation } => {
+            Test::Baseline { point: point(name)?.0, night: *night, deviation: number(deviation)? }
+        }
+        Condition::Change { point: name, learn } => Test::Change { point: point(name)?.0, learn_ms: millis(*learn) },
+        Condition::Peer { point: name, peers, deviations } => Test::Peer {
+            points: std::iter::once(name).chain(peers).map(|n| point(n).map(|p| p.0)).collect::<Result<_, _>>()?,
+            deviations: number(deviations)?,
         },
         Condition::When(text) => Test::When(when(text, names)?),
     })

@@ -298,9 +298,12 @@ impl Rule {
             }
             Test::Absence { after_ms, .. } => Op::Absence { after_ms: *after_ms, last: start },
             Test::When(program) => Op::When(Box::new(program.clone())),
-            learns @ (Test::Trend { .. } | Test::Anomaly { .. } | Test::DeviceAnomaly { .. }) => {
-                Op::Learn(Box::new(Learn::of(learns, start).expect("these three learn")))
-            }
+            learns @ (Test::Trend { .. }
+            | Test::Anomaly { .. }
+            | Test::DeviceAnomaly { .. }
+            | Test::Baseline { .. }
+            | Test::Change { .. }
+            | Test::Peer { .. }) => Op::Learn(Box::new(Learn::of(learns, start).expect("exactly these learn"))),
         };
         // Open before the restart: goes on inside the hysteresis, and only a fresh value can say otherwise.
         let before = if open { Tri::True } else { Tri::Unknown };

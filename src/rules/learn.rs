@@ -14,7 +14,10 @@ use crate::model::condition::Tri;
 use crate::model::finding::{Ahead, Finding, FindingKind, SuspectPoint};
 use crate::model::id::PointIx;
 use crate::model::time::BootMs;
+use crate::predict::baseline::{Against, Baseline};
+use crate::predict::change::Change;
 use crate::predict::device::{DeviceModel, DeviceVerdict, Shape};
+use crate::predict::peer;
 use crate::predict::point::{Oddity, PointModel, PointSettings, PointVerdict};
 use crate::predict::trend::{TimeToLimit, Trend};
 use crate::profile::Side;
@@ -24,6 +27,10 @@ use crate::rules::define::Test;
 const JUMP_MS: i64 = 300_000;
 /// A pause counts for at most this much of commissioning: nothing was seen in it.
 const PAUSE_MS: i64 = 3_600_000;
+/// Peers are compared so often.
+const PEERS_EVERY_MS: i64 = 60_000;
+/// Liveliness from which a point counts as changed; see [`Change::step`].
+const CHANGED: f64 = 5.0;
 /// Form of a written state; another number is not read, the model learns anew.
 const FORM: u8 = 1;
 
@@ -33,6 +40,8 @@ pub(super) struct Learn {
     points: Box<[PointIx]>,
     learn_ms: i64,
     kind: Kind,
+    /// For what is judged by snapshots of several points, not by readings of one.
+    sampler: Option<Sampler>,
     /// Time with good values so far.
     learned_ms: i64,
     /// The detector's clock: local milliseconds since 1970.
@@ -46,7 +55,18 @@ pub(super) struct Learn {
 enum Kind {
     Trend(Box<TrendTo>),
     Point(Box<PointModel>),
-    Device { model: Box<DeviceModel>, every_ms: i64, next: BootMs, values: Box<[f64]> },
+    Device(Box<DeviceModel>),
+    Baseline { model: Box<Baseline>, night: bool, deviation: f64, off: bool },
+    Change(Box<Change>),
+    Peer { deviations: f64 },
+}
+
+/// When the next snapshot is due, and the values of the last.
+#[derive(Debug)]
+struct Sampler {
+    every_ms: i64,
+    next: BootMs,
+    values: Box<[f64]>,
 }
 
 #[derive(Debug)]
@@ -95,6 +115,7 @@ struct Written<M> {
 impl Learn {
     /// The detector of a test; none for tests that do not learn.
     pub(super) fn of(test: &Test, start: BootMs) -> Option<Self> {
+        let mut sampled_ms = None;
         let (points, learn_ms, kind) = match test {
             Test::Trend { point, side, limit, within_ms, learn_ms } => {
                 let (high, low) = match side {
@@ -115,18 +136,34 @@ impl Learn {
                 (vec![*point], *learn_ms, Kind::Point(Box::new(PointModel::new(PointSettings::default()))))
             }
             Test::DeviceAnomaly { points, every_ms, learn_ms } => {
-                let model = Box::new(DeviceModel::new(points.len()));
-                let values = vec![f64::NAN; points.len()].into_boxed_slice();
-                (
-                    points.clone(),
-                    *learn_ms,
-                    Kind::Device { model, every_ms: *every_ms, next: start.plus(*every_ms), values },
-                )
+                sampled_ms = Some(*every_ms);
+                (points.clone(), *learn_ms, Kind::Device(Box::new(DeviceModel::new(points.len()))))
+            }
+            Test::Baseline { point, night, deviation } => {
+                let model = Box::new(Baseline::default());
+                (vec![*point], 0, Kind::Baseline { model, night: *night, deviation: *deviation, off: false })
+            }
+            Test::Change { point, learn_ms } => (vec![*point], *learn_ms, Kind::Change(Box::default())),
+            Test::Peer { points, deviations } => {
+                sampled_ms = Some(PEERS_EVERY_MS);
+                (points.clone(), 0, Kind::Peer { deviations: *deviations })
             }
             _ => return None,
         };
+        let values = vec![f64::NAN; points.len()].into_boxed_slice();
+        let sampler = sampled_ms.map(|every_ms| Sampler { every_ms, next: start.plus(every_ms), values });
         let points = points.into_boxed_slice();
-        Some(Self { points, learn_ms, kind, learned_ms: 0, clock_ms: 0, last: None, last_finding: None, ahead: None })
+        Some(Self {
+            points,
+            learn_ms,
+            kind,
+            sampler,
+            learned_ms: 0,
+            clock_ms: 0,
+            last: None,
+            last_finding: None,
+            ahead: None,
+        })
     }
 
     /// A good value of the point it looks at.
@@ -156,21 +193,37 @@ impl Learn {
                 self.last_finding = verdict.alarm.then(|| Box::new(point_finding(point, value, clock_ms, &verdict)));
                 Tri::from(verdict.alarm)
             }
-            Kind::Device { .. } => Tri::Unknown,
+            Kind::Baseline { model, night, deviation, off } => {
+                // The calendar of holidays comes with the site's plans; until then a holiday is the weekday that it is.
+                let day = model.step(clock_ms, value, false);
+                if let Some(told) = day.and_then(|d| if *night { d.night } else { d.total }) {
+                    let share = told.deviation();
+                    *off = if *night { share > *deviation } else { share.abs() > *deviation };
+                    self.last_finding = off.then(|| Box::new(baseline_finding(point, &told, *deviation)));
+                }
+                Tri::from(*off)
+            }
+            Kind::Change(model) => {
+                let liveliness = model.step(value);
+                if learning {
+                    return Tri::Unknown;
+                }
+                let changed = liveliness >= CHANGED;
+                self.last_finding = changed.then(|| Box::new(change_finding(point, value, liveliness)));
+                Tri::from(changed)
+            }
+            Kind::Device(_) | Kind::Peer { .. } => Tri::Unknown,
         }
     }
 
     /// When the next snapshot of the device is due.
     pub(super) fn due(&self) -> Option<BootMs> {
-        match &self.kind {
-            Kind::Device { next, .. } => Some(*next),
-            _ => None,
-        }
+        self.sampler.as_ref().map(|sampler| sampler.next)
     }
 
     /// Takes a snapshot of the device if one is due; `table` holds the site's present values, NaN where unknown.
     pub(super) fn sample(&mut self, now: BootMs, table: &[f64], local_offset_ms: Option<i64>) -> Option<(BootMs, Tri)> {
-        let Kind::Device { every_ms, next, values, .. } = &mut self.kind else { return None };
+        let Sampler { every_ms, next, values } = self.sampler.as_mut()?;
         if *next > now {
             return None;
         }
@@ -185,19 +238,24 @@ impl Learn {
             return Some((at, Tri::Unknown));
         }
         let (clock_ms, learning) = self.turn(at, local_offset_ms);
-        let Kind::Device { model, values, .. } = &mut self.kind else { return None };
-        let verdict = model.step(clock_ms, values, learning);
-        if learning {
-            return Some((at, Tri::Unknown));
-        }
-        self.last_finding = verdict.alarm.then(|| Box::new(device_finding(&self.points, clock_ms, &verdict)));
-        Some((at, Tri::from(verdict.alarm)))
+        let values = &self.sampler.as_ref()?.values;
+        let (raw, finding) = match &mut self.kind {
+            Kind::Device(model) => {
+                let verdict = model.step(clock_ms, values, learning);
+                let finding = verdict.alarm.then(|| device_finding(&self.points, clock_ms, &verdict));
+                (if learning { Tri::Unknown } else { Tri::from(verdict.alarm) }, finding)
+            }
+            Kind::Peer { deviations } => peer_judgement(&self.points, values, *deviations),
+            _ => return None,
+        };
+        self.last_finding = finding.map(Box::new);
+        Some((at, raw))
     }
 
     /// The process stood still: snapshots of that time are not made up.
     pub(super) fn resumed(&mut self, gap_ms: i64) {
-        if let Kind::Device { next, .. } = &mut self.kind {
-            *next = next.plus(gap_ms);
+        if let Some(sampler) = &mut self.sampler {
+            sampler.next = sampler.next.plus(gap_ms);
         }
     }
 
@@ -240,7 +298,10 @@ impl Learn {
                 (trend.usual, trend.since_ms, trend.alarm) = (Usual::default(), None, false);
             }
             Kind::Point(model) => **model = PointModel::new(PointSettings::default()),
-            Kind::Device { model, .. } => model.relearn(),
+            Kind::Device(model) => model.relearn(),
+            Kind::Baseline { model, off, .. } => (**model, *off) = (Baseline::default(), false),
+            Kind::Change(model) => **model = Change::default(),
+            Kind::Peer { .. } => {}
         }
     }
 
@@ -253,7 +314,11 @@ impl Learn {
         match &self.kind {
             Kind::Trend(trend) => pack(self, (&trend.model, trend.usual, trend.since_ms, trend.alarm)),
             Kind::Point(model) => pack(self, model),
-            Kind::Device { model, .. } => pack(self, model),
+            Kind::Device(model) => pack(self, model),
+            Kind::Baseline { model, off, .. } => pack(self, (model, off)),
+            Kind::Change(model) => pack(self, model),
+            // Peers are compared at one instant: nothing is learnt.
+            Kind::Peer { .. } => None,
         }
     }
 
@@ -274,12 +339,19 @@ impl Learn {
                 **model = w.model;
                 (w.learned_ms, w.clock_ms)
             }),
-            Kind::Device { model, values, .. } => {
-                read::<DeviceModel>(bytes).filter(|w| w.model.len() == values.len()).map(|w| {
-                    **model = w.model;
-                    (w.learned_ms, w.clock_ms)
-                })
-            }
+            Kind::Device(model) => read::<DeviceModel>(bytes).filter(|w| w.model.len() == model.len()).map(|w| {
+                **model = w.model;
+                (w.learned_ms, w.clock_ms)
+            }),
+            Kind::Baseline { model, off, .. } => read::<(Baseline, bool)>(bytes).map(|w| {
+                (**model, *off) = w.model;
+                (w.learned_ms, w.clock_ms)
+            }),
+            Kind::Change(model) => read::<Change>(bytes).map(|w| {
+                **model = w.model;
+                (w.learned_ms, w.clock_ms)
+            }),
+            Kind::Peer { .. } => None,
         };
         let Some((learned_ms, clock_ms)) = taken else { return false };
         (self.learned_ms, self.clock_ms, self.last) = (learned_ms, clock_ms, None);
@@ -309,6 +381,41 @@ impl Learn {
 
 fn ahead(t: &TimeToLimit, limit: f64) -> Ahead {
     Ahead { limit, eta_s: t.eta_s, low_s: t.low_s, high_s: Some(t.high_s).filter(|s| s.is_finite()) }
+}
+
+fn one(kind: FindingKind, confidence: f64, suspect: SuspectPoint) -> Finding {
+    Finding { kind, for_ms: 0, confidence, suspects: vec![suspect], ahead: None }
+}
+
+fn baseline_finding(point: PointIx, told: &Against, deviation: f64) -> Finding {
+    let (low, high) = (told.usual * (1.0 - deviation), told.usual * (1.0 + deviation));
+    let suspect = SuspectPoint { point, expected_low: low, expected_high: high, seen: told.seen, share: 1.0 };
+    // At the border as likely as not; twice as far off as asked for, sure.
+    let beyond = (told.deviation().abs() / deviation.max(f64::MIN_POSITIVE) - 1.0).clamp(0.0, 1.0);
+    one(FindingKind::Level, 0.5 + beyond / 2.0, suspect)
+}
+
+fn change_finding(point: PointIx, value: f64, liveliness: f64) -> Finding {
+    let suspect = SuspectPoint { point, expected_low: value, expected_high: value, seen: value, share: 1.0 };
+    one(FindingKind::Sudden, 1.0 - 1.0 / (1.0 + liveliness), suspect)
+}
+
+fn peer_judgement(points: &[PointIx], values: &[f64], deviations: f64) -> (Tri, Option<Finding>) {
+    let (Some((point, _)), Some((value, others))) = (points.split_first(), values.split_first()) else {
+        return (Tri::Unknown, None);
+    };
+    let Some(standing) = peer::compare(*value, others) else { return (Tri::Unknown, None) };
+    let apart = standing.deviations.abs();
+    let reach = deviations * standing.spread;
+    let suspect = SuspectPoint {
+        point: *point,
+        expected_low: standing.median - reach,
+        expected_high: standing.median + reach,
+        seen: *value,
+        share: 1.0,
+    };
+    let odd = apart > deviations;
+    (Tri::from(odd), odd.then(|| one(FindingKind::Level, 1.0 - 1.0 / (1.0 + apart * apart), suspect)))
 }
 
 impl TrendTo {

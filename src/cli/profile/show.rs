@@ -187,6 +187,14 @@ fn condition(condition: &Condition) -> String {
         Condition::DeviceAnomaly { points, learn, .. } => {
             format!("{} together are unlike before (learns for {})", points.join(", "), length(*learn))
         }
+        Condition::Baseline { point, night, deviation } => {
+            let what = if *night { "least night flow" } else { "use a day" };
+            format!("{what} of {point} is off its baseline by {}", setting(deviation))
+        }
+        Condition::Change { point, .. } => format!("{point} has just changed"),
+        Condition::Peer { point, peers, deviations } => {
+            format!("{point} is {} spreads from {}", setting(deviations), peers.join(", "))
+        }
         Condition::When(expression) => expression.clone(),
     }
 }

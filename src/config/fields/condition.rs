@@ -1,7 +1,9 @@
 //! Conditions and alarm texts, shared by profile alarms and site rules. Constant data.
 
 use crate::config::fields::{LEVELS, WINDOW};
-use crate::text::field::{ANY_DURATION, ANY_NUMBER, Field, Kind, LINE, Scalar, Table, bi, default, optional, required};
+use crate::text::field::{
+    ANY_DURATION, ANY_NUMBER, Bi, Field, Kind, LINE, Scalar, Table, bi, default, optional, required,
+};
 
 /// A number, or the name of a parameter of the profile.
 pub(crate) const SETTING: Kind = Kind::Either(&[ANY_NUMBER, Kind::Id]);
@@ -154,11 +156,77 @@ static DEVICE_ANOMALY: Table = Table {
     one_of: &[],
 };
 
+static BASELINE: Table = Table {
+    name: "baseline",
+    head: "baseline",
+    doc: bi(
+        "A finished day's use against the same weekday of the last four weeks, or the night's least flow against 28 nights.",
+        "当日用量与近四周同一星期几比较，或夜间最小流量与近 28 夜比较。",
+    ),
+    fields: &[
+        POINT,
+        default(
+            "of",
+            Kind::Word(BASELINES),
+            Scalar::Text("day"),
+            bi("the day's use or the night's least flow", "日用量或夜间最小流量"),
+        ),
+        default(
+            "deviation",
+            SETTING,
+            Scalar::Number(0.15),
+            bi(
+                "share of the usual that is too much; a night counts upward only",
+                "允许偏差（占平常值的比例）；夜间只看偏高",
+            ),
+        ),
+    ],
+    one_of: &[],
+};
+const BASELINES: &[(&str, Bi)] = &[
+    ("day", bi("use of the finished day", "当日用量")),
+    ("night", bi("least flow between 2 and 5 o'clock", "2 至 5 点最小流量")),
+];
+
+static CHANGE: Table = Table {
+    name: "change",
+    head: "change",
+    doc: bi(
+        "The point has just changed its ways; lively, for hints and trial.",
+        "测点刚刚发生变化；较灵敏，宜作提示或试运行。",
+    ),
+    fields: &[
+        POINT,
+        default("learn", LEARN, Scalar::Text("1h"), bi("time seen before it judges", "学习多久后开始判断")),
+    ],
+    one_of: &[],
+};
+
+static PEER: Table = Table {
+    name: "peer",
+    head: "peer",
+    doc: bi(
+        "The point stands apart from the same quantity of devices of the same kind. For site rules.",
+        "测点与同类设备的同一量值明显不同。用于站点规则。",
+    ),
+    fields: &[
+        POINT,
+        required("peers", Kind::List { of: &LINE, max: POINTS_MAX }, bi("three others or more", "三个或更多对比测点")),
+        default(
+            "deviations",
+            SETTING,
+            Scalar::Number(5.0),
+            bi("distance from their median in robust spreads", "与中位数的距离（稳健标准差的倍数）"),
+        ),
+    ],
+    one_of: &[],
+};
+
 /// Points of one device that are looked at together.
 const POINTS_MAX: usize = 64;
 
 /// Keys of a profile alarm and of a site rule: exactly one of [`CONDITIONS`], and the texts.
-pub const CONDITION_FIELDS: [Field; 18] = [
+pub const CONDITION_FIELDS: [Field; 21] = [
     optional("limit", Kind::Table(&LIMIT), bi("one limit on one point", "单个测点越限")),
     optional("state", Kind::Table(&STATE), bi("the point has a certain value", "测点处于某个值")),
     optional("rate", Kind::Table(&RATE), bi("the point changes too fast", "测点变化过快")),
@@ -171,6 +239,9 @@ pub const CONDITION_FIELDS: [Field; 18] = [
         Kind::Table(&DEVICE_ANOMALY),
         bi("several points are unlike before", "多个测点异于以往"),
     ),
+    optional("baseline", Kind::Table(&BASELINE), bi("a day or night is off its baseline", "日或夜偏离基线")),
+    optional("change", Kind::Table(&CHANGE), bi("the point has just changed", "测点刚发生变化")),
+    optional("peer", Kind::Table(&PEER), bi("the point differs from its peers", "测点异于同类")),
     optional(
         "when",
         EXPRESSION,
@@ -214,5 +285,17 @@ pub const CONDITION_FIELDS: [Field; 18] = [
 ];
 
 /// Exactly one of these makes the condition.
-pub const CONDITIONS: &[&str] =
-    &["limit", "state", "rate", "count", "absence", "trend", "anomaly", "device_anomaly", "when"];
+pub const CONDITIONS: &[&str] = &[
+    "limit",
+    "state",
+    "rate",
+    "count",
+    "absence",
+    "trend",
+    "anomaly",
+    "device_anomaly",
+    "baseline",
+    "change",
+    "peer",
+    "when",
+];

@@ -71,25 +71,25 @@ impl Band {
         let odd = ratio > ODD && seen >= WARM;
         let clip = if odd { 2.0 } else { 5.0 };
         let step = if seen > WARM && usual > 0.0 { size.min(clip * usual) } else { size };
-        self.size += ((1.0 / seen).max(1.0 / MEMORY) * (step - usual)) as f32;
+        self.size += single((1.0 / seen).max(1.0 / MEMORY) * (step - usual));
         if self.believed <= 0.0 || seen < WARM {
             return;
         }
         if odd {
-            self.peak = self.peak.max(ratio as f32);
+            self.peak = self.peak.max(single(ratio));
             self.length += 1.0;
             if f64::from(self.length) < patience {
                 return;
             }
         }
-        let share = (1.0 / (seen + SHARE_WEIGHT)).max(1.0 / MEMORY) as f32;
+        let share = single((1.0 / (seen + SHARE_WEIGHT)).max(1.0 / MEMORY));
         self.share -= share * self.share;
         if self.peak > 0.0 {
             self.share = (self.share + share * self.length * (1.0 - self.share)).min(0.5);
             self.runs += 1.0;
             let excess = (f64::from(self.peak) / ODD).ln().min(TAUGHT_MOST);
             let weight = (1.0 / (f64::from(self.runs) + TAIL_WEIGHT)).max(1.0 / TAIL_MEMORY);
-            self.tail += (weight * (excess - f64::from(self.tail))) as f32;
+            self.tail += single(weight * (excess - f64::from(self.tail)));
             self.peak = 0.0;
             self.length = 0.0;
         }
@@ -104,4 +104,10 @@ impl Band {
     pub fn ratio(&self, size: f64) -> f64 {
         if self.believed > 0.0 { size / f64::from(self.believed) } else { 0.0 }
     }
+}
+
+/// A statistic as it is kept: single precision, seven digits are more than readings can teach.
+#[expect(clippy::cast_possible_truncation, reason = "rounding to f32 is what is asked for")]
+pub fn single(value: f64) -> f32 {
+    value as f32
 }

@@ -6,7 +6,7 @@
 //!
 //! Owns one point's state. Knows no other point, no alarm and no clock.
 
-use super::band::Band;
+use super::band::{Band, single};
 
 /// Number of scales.
 pub const RUNGS: usize = 4;
@@ -22,6 +22,9 @@ const FORETOLD: f64 = 10.0;
 
 /// Most that a size may grow from one scale to the next by foretelling: a random walk doubles.
 const GROWTH: f64 = 2.0;
+
+/// How much heavier the tail of a point that wanders may be than what little was seen of it.
+const DOUBT: f64 = 1.4;
 
 /// Snapshots before anything is judged.
 const FIRST: f64 = 8.0;
@@ -47,7 +50,7 @@ pub enum Shape {
     Sudden,
     /// To another level, and stays.
     Lasting,
-    /// Little by little.
+    /// Little by little, or so small within the noise that nobody can tell when it began.
     Drift,
 }
 
@@ -197,9 +200,9 @@ impl Ladder {
 
     fn judge(&mut self) {
         let seen = f64::from(self.seen);
-        let (mut best, mut top) = (0.0, 0);
+        let (mut best, mut top) = (0.0, 0_u8);
         let (mut before, mut growth) = (0.0, 1.0_f64);
-        for rung in 0..RUNGS {
+        for (name, rung) in (0_u8..).zip(0..RUNGS) {
             let size = self.size(rung);
             let band = &mut self.bands[rung];
             let own = f64::from(band.size);
@@ -212,12 +215,12 @@ impl Ladder {
             };
             growth = if before > 0.0 { (believed / before / WHITE[rung]).clamp(1.0, 6.0) } else { 1.0 };
             before = believed;
-            band.believed = believed as f32;
+            band.believed = single(believed);
             // A point that wanders was seen to do so only a few times on this scale: the tail is anybody's guess.
-            let doubt = (growth - 1.0).clamp(0.0, 1.0) / (passed + 1.0);
+            let doubt = DOUBT * (growth - 1.0).clamp(0.0, 1.0) / (passed + 1.0);
             let surprise = if seen < FIRST { 0.0 } else { band.surprise(band.ratio(size), doubt) };
             if surprise > best {
-                (best, top) = (surprise, rung as u8);
+                (best, top) = (surprise, name);
             }
         }
         self.top = top;

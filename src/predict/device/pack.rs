@@ -26,7 +26,8 @@ pub struct NotAState;
 
 impl From<DeviceModel> for Packed {
     fn from(model: DeviceModel) -> Self {
-        let mut out = Writer(vec![VERSION, model.points.len() as u8]);
+        let points = u8::try_from(model.points.len()).expect("no more points than POINTS_MAX");
+        let mut out = Writer(vec![VERSION, points]);
         out.0.push(match model.phase {
             Phase::Quiet => 0,
             Phase::Watching => 1,

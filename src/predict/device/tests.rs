@@ -1,5 +1,12 @@
 //! What a device model must do on data made for it, and what nothing may make it do.
 
+#![expect(
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::cast_possible_truncation,
+    reason = "small counts"
+)]
+
 use proptest::prelude::*;
 
 use super::{DeviceModel, DeviceVerdict, POINTS_MAX, Shape};
@@ -151,7 +158,9 @@ fn after_a_long_pause_another_state_is_not_held_against_it() {
                 let mut values = healthy(4, i);
                 let pause = if i >= 1000 { 3_600_000 } else { 0 };
                 if i >= 1000 {
-                    values.iter_mut().for_each(|v| *v += 100.0);
+                    for v in &mut values {
+                        *v += 100.0;
+                    }
                 }
                 model.step(i as i64 * 1000 + pause, &values, i < LEARN)
             })
@@ -221,7 +230,7 @@ proptest! {
         let values = |i: u64| {
             let mut v = healthy(5, i);
             v[2] += if i >= jump { 30.0 } else { 0.0 };
-            v[(i % 5) as usize] = if i % 11 == 0 { f64::NAN } else { v[(i % 5) as usize] };
+            v[(i % 5) as usize] = if i.is_multiple_of(11) { f64::NAN } else { v[(i % 5) as usize] };
             v
         };
         let mut whole = DeviceModel::new(5);

@@ -96,7 +96,7 @@ impl Profile {
         self.week[now] = (own + step).clamp(-32_000.0, 32_000.0).round() as i16;
     }
 
-    #[cfg(test)]
+    /// Bytes beside the struct itself.
     pub(super) fn heap(&self) -> usize {
         self.week.capacity() * size_of::<i16>()
     }

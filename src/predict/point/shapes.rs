@@ -85,7 +85,7 @@ impl Shapes {
         }
     }
 
-    #[cfg(test)]
+    /// Bytes beside the struct itself.
     pub(super) fn heap(&self) -> usize {
         self.known.capacity() * size_of::<Shape>()
     }

@@ -51,9 +51,10 @@ pub(super) struct Bank {
     y: f64,
     yy: f64,
     /// Of `e = exp((t - now) / T)`: sum of e, of e squared, of e times y.
-    e: [f64; RATES],
-    ee: [f64; RATES],
-    ey: [f64; RATES],
+    /// Single precision: they forget faster than rounding adds up.
+    e: [f32; RATES],
+    ee: [f32; RATES],
+    ey: [f32; RATES],
     /// Weight, t, y, t², t·y of the line, `t` counted backward from now.
     line: [f64; 5],
     age: f64,
@@ -91,9 +92,14 @@ impl Bank {
         let mut decay = [(-gap / growth_time(0)).exp(), (-gap / growth_time(1)).exp()];
         for k in 0..RATES {
             let d = decay[k % 2];
-            self.e[k] = self.e[k] * keep * d + 1.0;
-            self.ee[k] = self.ee[k] * keep * d * d + 1.0;
-            self.ey[k] = self.ey[k] * keep * d + y;
+            // What does not fit a short number is as good as infinite here; the fit passes over it.
+            #[allow(clippy::cast_possible_truncation)]
+            let (by, short) = ((keep * d) as f32, y as f32);
+            self.e[k] = self.e[k] * by + 1.0;
+            #[allow(clippy::cast_possible_truncation)]
+            let twice = (keep * d * d) as f32;
+            self.ee[k] = self.ee[k] * twice + 1.0;
+            self.ey[k] = self.ey[k] * by + short;
             decay[k % 2] = d.sqrt();
         }
         let keep = (-gap / LINE_MEMORY).exp();
@@ -109,9 +115,10 @@ impl Bank {
     }
 
     fn fit(&self, k: usize) -> Fit {
-        let spread = (self.ee[k] - self.e[k] * self.e[k] / self.n).max(1e-12);
-        let rise = (self.ey[k] - self.e[k] * self.y / self.n) / spread;
-        let base = (self.y - rise * self.e[k]) / self.n;
+        let (e, ee, ey) = (f64::from(self.e[k]), f64::from(self.ee[k]), f64::from(self.ey[k]));
+        let spread = (ee - e * e / self.n).max(1e-6);
+        let rise = (ey - e * self.y / self.n) / spread;
+        let base = (self.y - rise * e) / self.n;
         let rest = (self.yy - self.y * self.y / self.n - rise * rise * spread).max(0.0);
         Fit { base, rise, rest, spread }
     }

@@ -60,7 +60,7 @@ fn scale_and_shift_change_nothing() {
         let a = plain.step(i * HOUR_MS, wear(i), i < 30);
         let b = other.step(i * HOUR_MS, wear(i) * 3.7 - 120.0, i < 30);
         match (a, b) {
-            (Some(a), Some(b)) => assert!((a.eta_s - b.eta_s).abs() <= 1e-6 * a.eta_s.max(1.0), "{i}: {a:?} {b:?}"),
+            (Some(a), Some(b)) => assert!((a.eta_s - b.eta_s).abs() <= 1e-4 * a.eta_s.max(1.0), "{i}: {a:?} {b:?}"),
             (a, b) => assert_eq!(a.is_some(), b.is_some(), "{i}"),
         }
     }
@@ -97,6 +97,8 @@ fn bad_numbers_and_bad_stamps_are_passed_over() {
             assert_eq!(dirty.step(at_ms, value, false), None);
         }
     }
+    // One absurd value is forgotten at once.
+    assert_eq!(dirty.step(i64::MAX - 1, 1e200, false), None);
     for value in [0.0, 1e300, -1e300, f64::MIN_POSITIVE] {
         let mut trend = Trend::new(Some(1e308), Some(-1e308));
         for i in 0..300 {
@@ -108,5 +110,5 @@ fn bad_numbers_and_bad_stamps_are_passed_over() {
 
 #[test]
 fn the_state_stays_small() {
-    assert!(size_of::<Trend>() <= 1_100, "{} B", size_of::<Trend>());
+    assert!(size_of::<Trend>() <= 720, "{} B", size_of::<Trend>());
 }
