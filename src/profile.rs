@@ -12,8 +12,8 @@ pub mod decode;
 pub mod encode;
 pub mod health;
 pub mod message;
+mod param;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::model::alarm::{AlarmText, Level};
@@ -21,6 +21,8 @@ use crate::model::id::Id;
 use crate::model::reading::PointKind;
 use crate::model::text::Text;
 use crate::model::unit::Unit;
+
+pub use param::Param;
 
 /// A whole profile.
 #[derive(Debug, Clone)]
@@ -113,43 +115,6 @@ pub struct Availability {
     pub online: String,
     /// Payload that means gone.
     pub offline: String,
-}
-
-/// A setting of a profile.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Param {
-    /// Its name in `set = {..}` and in expressions.
-    pub id: Id,
-    /// What it is.
-    pub name: Text,
-    /// Unit.
-    pub unit: Option<Unit>,
-    /// Value unless the site says otherwise.
-    pub default: f64,
-    /// Another parameter that decides the default, with the default for each of its values.
-    pub by: Option<(Id, Vec<(i64, f64)>)>,
-    /// Accepted range.
-    pub range: (f64, f64),
-}
-
-impl Profile {
-    /// Values of all parameters, where `given` says what a site has set.
-    #[must_use]
-    pub fn settings(&self, given: &BTreeMap<String, f64>) -> BTreeMap<String, f64> {
-        let mut values: BTreeMap<String, f64> =
-            self.params.iter().map(|p| (p.id.as_str().to_owned(), p.default)).collect();
-        values.extend(given.iter().map(|(id, value)| (id.clone(), *value)));
-        for param in self.params.iter().filter(|p| !given.contains_key(p.id.as_str())) {
-            let Some((by, table)) = &param.by else { continue };
-            let Some(decides) = values.get(by.as_str()).copied() else { continue };
-            // A class is a whole number; 1.0 and 1 are the same class.
-            let found = table.iter().find(|(key, _)| (*key as f64 - decides).abs() < 0.5);
-            if let Some((_, value)) = found {
-                values.insert(param.id.as_str().to_owned(), *value);
-            }
-        }
-        values
-    }
 }
 
 /// A point of a profile.

@@ -41,7 +41,7 @@ impl Records {
                 }
             }
             (Err(error), _) | (_, Err(error)) => {
-                tracing::error!(%error, "health records cannot be read; they begin anew")
+                tracing::error!(%error, "health records cannot be read; they begin anew");
             }
         }
         Self { book: Arc::new(book), handle: store.handle.clone() }

@@ -92,7 +92,7 @@ impl Switch {
 /// One local day.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Day {
-    pub(crate) day: i32,
+    pub(crate) no: i32,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) used: BTreeMap<Measure, f64>,
     #[serde(default)]
@@ -204,7 +204,7 @@ impl Record {
 
     /// Sum of a measure over the last `days` days.
     pub(crate) fn used_in(&self, measure: Measure, days: i32, today: i32) -> f64 {
-        let recent = self.days.iter().filter(|d| d.day > today - days);
+        let recent = self.days.iter().filter(|d| d.no > today - days);
         // Not `sum`: that of nothing is -0.
         recent.filter_map(|d| d.used.get(&measure)).fold(0.0, |sum, v| sum + v)
     }
@@ -227,13 +227,13 @@ impl Record {
     /// The day's entry. A clock that went back finds its earlier day again, or counts for the newest.
     fn day(&mut self, today: Option<&Today>) -> Option<&mut Day> {
         let today = today?.day;
-        if self.days.last().is_none_or(|last| last.day < today) {
+        if self.days.last().is_none_or(|last| last.no < today) {
             if self.days.len() >= DAYS_MAX {
                 self.days.remove(0);
             }
-            self.days.push(Day { day: today, ..Day::default() });
+            self.days.push(Day { no: today, ..Day::default() });
         }
-        let at = self.days.iter().position(|d| d.day == today).unwrap_or(self.days.len().saturating_sub(1));
+        let at = self.days.iter().position(|d| d.no == today).unwrap_or(self.days.len().saturating_sub(1));
         self.days.get_mut(at)
     }
 

@@ -75,12 +75,12 @@ pub(crate) fn report(plan: &DevicePlan, record: &Record, moment: &Moment<'_>) ->
 }
 
 fn peak(record: &Record, day: i32) -> u32 {
-    record.days.iter().filter(|d| d.day > day - 7).map(|d| d.peak).max().unwrap_or(0)
+    record.days.iter().filter(|d| d.no > day - 7).map(|d| d.peak).max().unwrap_or(0)
 }
 
 fn alarms_30(record: &Record, day: i32) -> [u64; 5] {
     let mut sum = [0; 5];
-    for recent in record.days.iter().filter(|d| d.day > day - 30) {
+    for recent in record.days.iter().filter(|d| d.no > day - 30) {
         for (sum, count) in sum.iter_mut().zip(recent.alarms) {
             *sum += u64::from(count);
         }

@@ -44,7 +44,7 @@ fn role(record: &Record, key: &'static str, wants: PointKind, kinds: &Kinds<'_>,
             cx.error(code::POINT_SETTING, record.span_of(key), (&message.0, &message.1), help);
         }
         None => {
-            cx.unknown(code::UNKNOWN_POINT, record.span_of(key), ("point", "测点"), id.as_str(), kinds.keys().copied())
+            cx.unknown(code::UNKNOWN_POINT, record.span_of(key), ("point", "测点"), id.as_str(), kinds.keys().copied());
         }
     }
     None
@@ -81,14 +81,12 @@ fn services(record: &Record, cx: &mut Context<'_>) -> Vec<ServiceSpec> {
 }
 
 fn interval(record: &Record) -> Option<Interval> {
-    let measures: [(&str, fn(f64) -> Interval); 5] = [
-        ("hours", Interval::Hours),
-        ("starts", Interval::Starts),
-        ("trips", Interval::Trips),
-        ("door_cycles", Interval::DoorCycles),
-        ("days", Interval::Days),
-    ];
-    measures.into_iter().find_map(|(key, of)| record.number(key).map(of))
+    let number = |key, of: fn(f64) -> Interval| record.number(key).map(of);
+    number("hours", Interval::Hours)
+        .or_else(|| number("starts", Interval::Starts))
+        .or_else(|| number("trips", Interval::Trips))
+        .or_else(|| number("door_cycles", Interval::DoorCycles))
+        .or_else(|| number("days", Interval::Days))
 }
 
 /// An interval that nothing counts would never come.
