@@ -12,6 +12,7 @@ pub mod dto;
 pub mod error;
 mod events;
 pub mod guard;
+mod health;
 mod journal;
 pub mod lang;
 mod learning;
@@ -38,6 +39,7 @@ pub use crate::api::ports::{
     ActFuture, Archive, CaseBook, CaseFileInfo, Desk, Health, HealthPart, LimitLine, Ports, Refusal, SyncView,
 };
 pub use crate::api::ports::{DeskFuture, RelearnFuture, StreamStatus, UpstreamStatus};
+pub use crate::api::ports::{EntryFuture, EntryRefusal, HealthBook};
 pub use crate::api::server::ServeError;
 use crate::model::stored::ReadError;
 

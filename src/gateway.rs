@@ -10,6 +10,7 @@
 mod cases;
 mod defs;
 mod field;
+mod health;
 mod office;
 mod ports;
 mod secrets;
@@ -28,6 +29,7 @@ use crate::config::Config;
 use crate::config::credential::Credentials;
 use crate::gateway::cases::Cases;
 use crate::gateway::field::{Field, Wires};
+use crate::gateway::health::Records;
 use crate::gateway::office::{Office, OfficeParts};
 use crate::gateway::vision::Vision;
 use crate::model::live::{Live, LiveEvent};
@@ -113,6 +115,7 @@ pub struct Gateway {
     store: Store,
     cases: Option<Cases>,
     vision: Option<Vision>,
+    records: Records,
     clock: Arc<dyn Clock>,
 }
 
@@ -131,7 +134,8 @@ impl Gateway {
         if let (Some(cases), Some(vision)) = (&mut cases, &vision) {
             cases.footage = vision.footage();
         }
-        Ok(Self { config, site, defs, field, office, store, cases, vision, clock })
+        let records = Records::open(&config, &site, &store, clock.as_ref());
+        Ok(Self { config, site, defs, field, office, store, cases, vision, records, clock })
     }
 
     /// Runs until `asked` completes or a vital part is lost. `ready` is called once everything listens.
@@ -144,7 +148,7 @@ impl Gateway {
     }
 
     async fn live(self, ready: impl FnOnce(&Running), asked: impl Future<Output = ()>) -> Result<End, StartError> {
-        let Self { config, site, defs, mut field, office, store, cases, vision, clock } = self;
+        let Self { config, site, defs, mut field, office, store, cases, vision, records, clock } = self;
         let fatal = CancellationToken::new();
         let roster = Roster::default();
         let live = Arc::new(Live::new(site.points.len(), site.devices.len(), site.lines.len(), clock.boot()));
@@ -178,7 +182,7 @@ impl Gateway {
             gauges: Arc::default(),
             stop: middle.token(),
         };
-        let mut watched = vec![spawn_pipeline(&mut middle, setup, ports), writer_pulse(store.handle.clone())];
+        let mut watched = vec![spawn_pipeline(&mut middle, setup, ports, &records), writer_pulse(store.handle.clone())];
         // Everybody has what they need of it.
         drop(config);
         let (pulses, askers) = field.spawn(&mut south, &wires).await?;
@@ -193,6 +197,7 @@ impl Gateway {
             store: (store.handle.clone(), store.reader.clone(), store.gateway_id.clone()),
             desk: desk_tx,
             cases,
+            records,
             events: events.clone(),
             roster,
             watched,
@@ -254,9 +259,9 @@ fn writer_pulse(handle: StoreHandle) -> Watched {
 }
 
 /// Spawns the pipeline; without it nothing is safe, so its loss ends the gateway.
-fn spawn_pipeline(stage: &mut Stage, setup: Setup, ports: Ports<ports::StoreSink>) -> Watched {
+fn spawn_pipeline(stage: &mut Stage, setup: Setup, ports: Ports<ports::StoreSink>, records: &Records) -> Watched {
     let pulse = Pulse::of(ports.gauges.pulse.clone());
-    let mut once = Some(Pipeline::new(setup, ports));
+    let mut once = Some(Pipeline::new(setup, ports).recorded_in(records.book()));
     stage.spawn("pipeline", Policy::Fatal, move || {
         let pipeline = once.take();
         async move {

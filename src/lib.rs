@@ -36,6 +36,7 @@
 //! | [`rules`] | limit, state, rate, count, absence, expression; delays | clock, task, database |
 //! | [`alarms`] | the ISA-18.2 states, gatehouse's own alarms, flood figures | channels, SQL |
 //! | [`cases`] | cases of falling objects and their neighbours: merging, workflow, evidence, export | SQL, cameras' protocols |
+//! | [`health`] | the health record of every device: counts, services, score; pure | clocks, profiles, SQL |
 //! | [`store`] | outbox, history, journal, retention, damage; one writer thread | what a reading means |
 //! | [`northbound`] | upstreams: cursor, lanes, retry, payloads | SQL |
 //! | [`api`] | routes, event stream, metrics, page | SQL, registers |
@@ -91,6 +92,7 @@ pub mod rules;
 pub mod alarms;
 
 pub mod cases;
+pub mod health;
 
 pub mod store;
 

@@ -13,6 +13,7 @@ pub mod condition;
 pub mod desk;
 pub mod facade;
 pub mod finding;
+pub mod health;
 pub mod id;
 pub mod intake;
 pub mod journal;

@@ -13,7 +13,7 @@
 //! ```text
 //! lock              held by the running instance
 //! reserve           16 MiB given back when the disk is full, so that alarms still fit
-//! state.db          journal, alarms, cursors, anchors, learned registers, gaps, marks     (WAL, FULL)
+//! state.db          journal, alarms, health records, cursors, anchors, learned registers, gaps, marks     (WAL, FULL)
 //! state.bak         whole copy of state.db, daily and after learning                       (VACUUM INTO, rename)
 //! cases.db          cases, sightings, steps; made with the first case                         (WAL, FULL)
 //! evidence/<case>/  pictures and events of cases; written by [`crate::cases`], not by the store

@@ -19,15 +19,16 @@ const LAYERS: &[(&str, &str)] = &[
     ("rules", "model profile predict"),
     ("alarms", "model profile"),
     ("cases", "model clock"),
+    ("health", "model"),
     ("store", "model clock"),
     ("northbound", "model clock"),
     ("api", "model clock"),
-    ("pipeline", "model clock conditioning rules alarms"),
+    ("pipeline", "model clock conditioning rules alarms health"),
     ("supervise", "clock"),
     ("config", "model text profile southbound conditioning rules alarms store northbound api"),
     (
         "gateway",
-        "model clock profile falling southbound conditioning rules alarms cases store northbound api pipeline supervise \
+        "model clock profile falling southbound conditioning rules alarms cases health store northbound api pipeline supervise \
          config",
     ),
     ("sim", "model clock profile southbound conditioning supervise config"),

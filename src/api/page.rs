@@ -13,6 +13,8 @@ mod device;
 mod devices;
 mod drawing;
 mod explain;
+mod qr;
+pub(crate) mod records;
 mod sync;
 mod when;
 
@@ -46,6 +48,9 @@ pub(super) fn router() -> Router<Arc<App>> {
         .route("/alarms.csv", get(csv::alarms))
         .route("/devices", get(devices::tree))
         .route("/devices/{id}", get(device::one))
+        .route("/devices/{id}/qr.svg", get(records::code))
+        .route("/health", get(records::list))
+        .route("/health.csv", get(records::list_csv))
         .route("/history.csv", get(csv::history))
         .route("/cases", get(cases::list))
         .route("/cases/figures", get(cases::figures))

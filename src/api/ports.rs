@@ -17,7 +17,8 @@ use crate::model::case::{Act, ActError, Acted, Case, CaseFilter, CaseNo, CaseSto
 use crate::model::casebook::Statistics;
 use crate::model::desk::{DeskError, Handled};
 use crate::model::facade::Watched;
-use crate::model::id::PointIx;
+use crate::model::health::{Around, HealthEntry, HealthReport, Spot};
+use crate::model::id::{DeviceIx, PointIx};
 use crate::model::journal::{Cursor, Stream};
 use crate::model::live::{Live, LiveEvent};
 use crate::model::site::Site;
@@ -48,6 +49,8 @@ pub struct Ports {
     pub limits: Arc<BTreeMap<PointIx, Vec<LimitLine>>>,
     /// Cases of cameras; none where no camera is set up.
     pub cases: Option<Arc<dyn CaseBook>>,
+    /// Health records.
+    pub records: Arc<dyn HealthBook>,
 }
 
 impl fmt::Debug for Ports {
@@ -84,6 +87,9 @@ pub trait Archive: Send + Sync + fmt::Debug {
     /// The history of `device.point` between two wall times in at most `max` equal steps.
     fn history(&self, key: &str, from: WallMs, to: WallMs, max: usize) -> Result<History, ReadError>;
 
+    /// What people entered into the health record of a device, newest first.
+    fn health_entries(&self, device: &str, max: usize) -> Result<Vec<HealthEntry>, ReadError>;
+
     /// How the disk does. Must return at once.
     fn status(&self) -> StoreStatus;
 }
@@ -115,6 +121,32 @@ pub enum Refusal {
     /// The desk cannot be reached or its journal does not sync; try again.
     #[error("the alarm desk is not ready: {0}")]
     Unavailable(String),
+}
+
+/// A future of the health records.
+pub type EntryFuture<'a> = Pin<Box<dyn Future<Output = Result<HealthEntry, EntryRefusal>> + Send + 'a>>;
+
+/// Why an entry was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum EntryRefusal {
+    /// The device has no such service, or the entry names one without being about it.
+    #[error("no such service")]
+    Service,
+    /// The disk did not take it; try again.
+    #[error("the entry could not be kept: {0}")]
+    Unavailable(String),
+}
+
+/// The health records of the devices. Only [`HealthBook::enter`] waits for the disk; a deadline is the caller's.
+pub trait HealthBook: Send + Sync + fmt::Debug {
+    /// The report of a device.
+    fn report(&self, device: DeviceIx, around: &Around) -> Option<HealthReport>;
+
+    /// Times of the week with many faults, over all devices of a kind.
+    fn spots_of(&self, kind: &str) -> Vec<Spot>;
+
+    /// A person enters something; answered when it is on disk.
+    fn enter(&self, entry: HealthEntry) -> EntryFuture<'_>;
 }
 
 /// The upstreams.

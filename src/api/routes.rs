@@ -14,7 +14,7 @@ use crate::api::dto;
 use crate::api::error::{ApiError, Code, ErrorBody};
 use crate::api::lang::Words;
 use crate::api::ports::{DeskFuture, Refusal};
-use crate::api::{App, cases, events, guard, journal, learning, metrics, openapi, page, view};
+use crate::api::{App, cases, events, guard, health as records, journal, learning, metrics, openapi, page, view};
 use crate::model::desk::DeskError;
 use crate::model::id::{DeviceIx, LineIx, PointIx};
 use crate::model::stored::AlarmFilter;
@@ -43,6 +43,10 @@ pub(crate) fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Arc<App>
         ("get", "/api/v1/lines", get(lines)),
         ("get", "/api/v1/devices", get(devices)),
         ("get", "/api/v1/devices/{id}", get(device)),
+        ("get", "/api/v1/devices/{id}/health", get(records::one)),
+        ("get", "/api/v1/devices/{id}/health.csv", get(page::records::health_csv)),
+        ("post", "/api/v1/devices/{id}/health/entries", post(records::enter)),
+        ("get", "/api/v1/health/devices", get(records::all)),
         ("get", "/api/v1/points", get(points)),
         ("get", "/api/v1/points/{key}", get(point)),
         ("get", "/api/v1/history", get(history)),

@@ -3,6 +3,7 @@
 //! Reader, suggestions, JSON Schema and reference all come from here. A key is added here first.
 
 pub mod condition;
+pub mod health;
 pub mod profile;
 pub mod site;
 mod vision;

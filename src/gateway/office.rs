@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::config::credential::Credentials;
 use crate::gateway::StartError;
 use crate::gateway::cases::{CaseWires, Cases};
+use crate::gateway::health::Records;
 use crate::gateway::ports::{PipelineDesk, StoreArchive, StoreOutbox, Upstreams};
 use crate::gateway::secrets::{bytes, text};
 use crate::model::desk::{DeskCommand, Signal};
@@ -92,6 +93,7 @@ pub(super) struct Wiring {
     pub(super) store: (StoreHandle, StoreReader, String),
     pub(super) desk: mpsc::Sender<DeskCommand>,
     pub(super) cases: Option<Cases>,
+    pub(super) records: Records,
     pub(super) events: broadcast::Sender<LiveEvent>,
     pub(super) roster: Roster,
     pub(super) watched: Vec<Watched>,
@@ -184,7 +186,7 @@ fn build_upstreams(wiring: &Wiring, office: &Handle) -> Result<Vec<Ready>, Start
 }
 
 async fn work(wiring: Wiring, upstreams: Vec<Ready>, stop: CancellationToken) {
-    let Wiring { parts, site, live, clock, store, desk, cases, events, roster, watched } = wiring;
+    let Wiring { parts, site, live, clock, store, desk, cases, records, events, roster, watched } = wiring;
     let never = CancellationToken::new();
     let mut north = Stage::new("north", roster.clone(), never.clone());
     let mut desk_side = Stage::new("office", roster.clone(), never);
@@ -212,6 +214,7 @@ async fn work(wiring: Wiring, upstreams: Vec<Ready>, stop: CancellationToken) {
         health: Arc::new(move || health_of.health(started)),
         limits: parts.limits,
         cases: cases.as_ref().map(|cases| cases.book(clock.clone())),
+        records: Arc::new(records.clone()),
     };
     if let Some(cases) = cases {
         cases.spawn(
@@ -219,6 +222,7 @@ async fn work(wiring: Wiring, upstreams: Vec<Ready>, stop: CancellationToken) {
             CaseWires { clock: clock.clone(), desk: desk.clone(), events: ports.events.clone() },
         );
     }
+    records.spawn(&mut desk_side);
     let token = desk_side.token();
     let listener = parts.listener;
     desk_side.spawn("api", Policy::Restart, move || {

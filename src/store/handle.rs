@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::model::alarm::AlarmEvent;
 use crate::model::case::CaseWrite;
+use crate::model::health::HealthWrite;
 use crate::model::journal::{Cursor, Gap, Note, Stream};
 use crate::model::reading::{Reading, Receipt};
 use crate::model::stored::{Heads, StoreError, StoreStatus};
@@ -47,6 +48,8 @@ pub(crate) enum Urgent {
         points: Vec<String>,
         reply: Reply<Result<(), StoreError>>,
     },
+    /// Health records and entries.
+    Health(Box<HealthWrite>, Reply<Result<(), StoreError>>),
     Upstreams(Vec<String>),
     /// A reader found rows that cannot be read: to be declared.
     BadRows(Gap),
@@ -118,6 +121,11 @@ impl StoreHandle {
         let dir = self.shared.dir.clone();
         let saved = tokio::task::spawn_blocking(move || learned::save(&dir, &states)).await;
         saved.map_err(|_| StoreError::Closed)?.map_err(|e| StoreError::Disk(e.to_string()))
+    }
+
+    /// Keeps health records and entries in one synced commit.
+    pub async fn keep_health(&self, write: HealthWrite) -> Result<(), StoreError> {
+        self.ask(|reply| Urgent::Health(Box::new(write), reply)).await?
     }
 
     /// Names the configured upstreams. A segment counts as acknowledged when all of them have confirmed it; with none,

@@ -171,6 +171,7 @@ impl Writer {
                 self.work.upkeep.shadow_soon(now);
                 drop(reply.send(self.with_state(|state| state.learn(&device, &points))));
             }
+            Urgent::Health(write, reply) => drop(reply.send(self.with_state(|state| state.health(&write)))),
             Urgent::Upstreams(upstreams) => self.upstreams = upstreams,
             Urgent::BadRows(gap) => self.declare(gap),
             Urgent::BadSegment { no, why } => self.bad_segment(no, &why),

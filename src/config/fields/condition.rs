@@ -6,7 +6,7 @@ use crate::text::field::{
 };
 
 /// A number, or the name of a parameter of the profile.
-const SETTING: Kind = Kind::Either(&[ANY_NUMBER, Kind::Id]);
+pub(crate) const SETTING: Kind = Kind::Either(&[ANY_NUMBER, Kind::Id]);
 const POINT: Field = required(
     "point",
     LINE,

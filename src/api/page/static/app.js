@@ -125,7 +125,7 @@ async function load() {
 
 // What the reader has unfolded stays unfolded.
 function take(region, next) {
-  if (region.contains(document.activeElement) && document.activeElement.matches("input")) return;
+  if (region.contains(document.activeElement) && document.activeElement.matches("input, select")) return;
   const keys = (root) => [...root.querySelectorAll("details")];
   const old = keys(region);
   keys(next).forEach((d, i) => { if (old[i]) d.open = old[i].open; });
@@ -173,16 +173,19 @@ async function answer(form, button) {
   localStorage.setItem("gatehouse.name", by);
   const note = button?.name === "note" ? button.value : form.elements.own?.value.trim() ?? "";
   const act = button?.name === "act" ? button.value : null;
+  const fields = [...form.querySelectorAll("[data-field]")];
+  const more = Object.fromEntries(fields.map((e) => [e.name, e.type === "checkbox" ? e.checked : e.value]));
+  if (act) Object.assign(more, { act, reason: form.elements.reason?.value });
   form.setAttribute("aria-busy", "true");
   fault.textContent = "";
   try {
-    const reply = await fetch(form.dataset.post, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(act ? { by, note, act, reason: form.elements.reason?.value } : { by, note }) });
+    const reply = await fetch(form.dataset.post, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ by, note, ...more }) });
     const data = await reply.json();
     if (!reply.ok) throw new Error(`${data.message}. ${data.help}`);
     const who = data.alarm?.acknowledged;
     if (act) form.elements.own.value = "";
     else if (data.already && who) fault.textContent = fill(body.dataset.tAlready, who.by, new Date(who.at_ms).toLocaleTimeString());
-    else form.closest("details").open = false;
+    else { form.closest("details").open = false; document.activeElement?.blur(); }
     refresh();
   } catch (error) {
     fault.textContent = error instanceof TypeError ? body.dataset.tFailed : `${body.dataset.tFailed} (${error.message})`;
