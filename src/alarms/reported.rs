@@ -3,6 +3,9 @@
 //!
 //! They survive a restart like all others; the part that reports them ends those it knows no longer.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use crate::alarms::desk::Desk;
