@@ -231,7 +231,7 @@ impl Figures {
         }
         if high.is_finite() {
             self.ranges_storeys.push((high - low) / outcome.storey_m);
-            if outcome.fps == 25.0 && (0.03..0.08).contains(&outcome.noise_m) && fall.body.is_dense() {
+            if (outcome.fps - 25.0).abs() < 0.1 && (0.03..0.08).contains(&outcome.noise_m) && fall.body.is_dense() {
                 self.ranges_good_storeys.push((high - low) / outcome.storey_m);
             }
         }

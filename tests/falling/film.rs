@@ -115,11 +115,11 @@ fn dot(scene: &Scene, dice: &mut Dice, defects: Defects, size_m: f64, seen: (f64
         let tail = if defects.heavy_tails && dice.chance(0.1) { 2.5 } else { 1.0 };
         defects.noise_px * dice.gauss() * tail
     };
-    let (x, y) = (col + noise(), row + noise());
-    let (w, h) = (size + noise().abs(), size + noise().abs());
+    let (col, row) = (col + noise(), row + noise());
+    let (wide, high) = (size + noise().abs(), size + noise().abs());
     // A box ends at the edge of the picture, which moves its centre.
-    let (left, right) = ((x - w / 2.0).max(0.0), (x + w / 2.0).min(scene.frame.0));
-    let (top, bottom) = ((y - h / 2.0).max(0.0), (y + h / 2.0).min(scene.frame.1));
+    let (left, right) = ((col - wide / 2.0).max(0.0), (col + wide / 2.0).min(scene.frame.0));
+    let (top, bottom) = ((row - high / 2.0).max(0.0), (row + high / 2.0).min(scene.frame.1));
     let t = t + defects.jitter_s * dice.gauss();
     Dot {
         t: (t * 1000.0).round() / 1000.0,

@@ -152,6 +152,10 @@ impl Scene {
             return None;
         }
         let (across, down) = (across / ahead, -up / ahead);
+        // Past this radius the lens form folds back into the picture, which no lens does.
+        if 3.0 * self.k1 * (across * across + down * down) < -1.0 {
+            return None;
+        }
         let bend = 1.0 + self.k1 * (across * across + down * down);
         Some((self.frame.0 / 2.0 + self.focal * across * bend, self.frame.1 / 2.0 + self.focal * down * bend))
     }
