@@ -5,7 +5,8 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::string_slice,
-    reason = "a test may stop at the first surprise"
+    clippy::disallowed_methods,
+    reason = "a test may stop at the first surprise, and spawns what it likes"
 )]
 
 #[path = "vision/broker.rs"]

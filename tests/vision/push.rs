@@ -239,7 +239,7 @@ async fn five_hundred_events_are_stored_and_a_flood_is_slowed() {
         }
     }
     let counts = kept.outlet.door("cam").unwrap().counts();
-    assert!(counts.stored >= 25 + RATE_BURST as u64 - 1, "{counts:?}");
+    assert!(counts.stored as f64 >= 24.0 + RATE_BURST, "{counts:?}");
 }
 
 #[tokio::test]

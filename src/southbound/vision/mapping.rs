@@ -94,10 +94,10 @@ fn one(profile: &VisionProfile, mut tree: Json, raw: Option<&[u8]>, arrival: &Ar
     let taken = footage::take(map, &mut tree)?;
     let own = size(map, &tree)?;
     let track = track::read(map, &tree, own.or(arrival.frame))?;
-    let content = serde_json::to_vec(&tree).unwrap_or_default();
+    let content = || serde_json::to_vec(&tree).unwrap_or_default();
     let sighting = Sighting {
         camera: Arc::clone(arrival.camera),
-        event_id: event_id(map, &tree, &content),
+        event_id: event_id(map, &tree, content),
         kind,
         action: action(profile, &tree),
         received: arrival.received,
@@ -112,7 +112,7 @@ fn one(profile: &VisionProfile, mut tree: Json, raw: Option<&[u8]>, arrival: &Ar
         floor: first(&tree, &map.floor).and_then(floor),
         footage: taken.footage,
         // The payload as it came, unless there is more in it than this event, or a picture.
-        raw: raw.filter(|_| !taken.cut).map_or_else(|| Arc::from(content), Arc::from),
+        raw: raw.filter(|_| !taken.cut).map_or_else(|| Arc::from(content()), Arc::from),
     };
     let follow = number(first(&tree, &map.pictures_follow), "the number of pictures")?.unwrap_or(0.0);
     // Saturates: an absurd number means "some".
@@ -157,11 +157,11 @@ fn size(map: &EventMap, tree: &Json) -> Result<Option<(u32, u32)>, Fault> {
 }
 
 /// The event's own id, made harmless; else one from its content.
-fn event_id(map: &EventMap, tree: &Json, content: &[u8]) -> Arc<str> {
+fn event_id(map: &EventMap, tree: &Json, content: impl FnOnce() -> Vec<u8>) -> Arc<str> {
     match first(tree, &map.id).and_then(text) {
         Some(own) if is_plain(&own) => Arc::from(own),
         Some(odd) => hash(odd.as_bytes()),
-        None => hash(content),
+        None => hash(&content()),
     }
 }
 

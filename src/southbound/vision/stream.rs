@@ -6,7 +6,7 @@
 //! Nothing can be asked for again here. So an event that the desk does not take is offered until it does, and the stream is
 //! not read meanwhile: the camera feels a slow network. A part that cannot be read is told and passed over; a stream that is
 //! no multipart, or whose parts are beyond all caps, is closed and opened anew. Without a byte for the configured silence
-//! it counts as dead.
+//! it counts as dead. Limit: an event that is on its way when gatehouse stops is lost unless the camera tells it again.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -66,7 +66,7 @@ fn scalar(json: &Json) -> &Json {
 
 /// A finite number, also one written as text; `None` when absent or empty. Anything else is refused: a number that is
 /// none must not become one.
-pub(super) fn number(json: Option<&Json>, what: &str) -> Result<Option<f64>, Fault> {
+pub(super) fn number(json: Option<&Json>, what: impl std::fmt::Display) -> Result<Option<f64>, Fault> {
     let Some(json) = json.map(scalar) else { return Ok(None) };
     let found = match json {
         Json::Null => return Ok(None),

@@ -84,7 +84,7 @@ impl Scale {
 /// One point; `None` for a box without coordinates.
 #[expect(clippy::many_single_char_names, reason = "the fields of a point are called so")]
 fn point(map: &TrackMap, scale: &Scale, json: &Json, ix: usize) -> Result<Option<TrackPoint>, Fault> {
-    let at = |pointer: &str, what: &str| number(find(json, pointer), &format!("{what} of point {}", ix + 1));
+    let at = |pointer: &str, what: &str| number(find(json, pointer), format_args!("{what} of point {}", ix + 1));
     let side = |pointer: &Option<String>, what: &str| pointer.as_deref().map_or(Ok(None), |p| at(p, what));
     let (Some(x), Some(y)) = (at(&map.x, "x")?, at(&map.y, "y")?) else {
         if map.t.is_none() {
