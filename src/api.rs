@@ -33,7 +33,9 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::error::{ApiError, Code};
-pub use crate::api::ports::{ActFuture, Archive, CaseBook, CaseFileInfo, Desk, Health, HealthPart, LimitLine, Ports, Refusal, SyncView};
+pub use crate::api::ports::{
+    ActFuture, Archive, CaseBook, CaseFileInfo, Desk, Health, HealthPart, LimitLine, Ports, Refusal, SyncView,
+};
 pub use crate::api::ports::{DeskFuture, StreamStatus, UpstreamStatus};
 pub use crate::api::server::ServeError;
 use crate::model::stored::ReadError;
