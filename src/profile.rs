@@ -13,6 +13,7 @@ pub mod encode;
 pub mod health;
 pub mod message;
 mod param;
+pub mod vision;
 
 use std::time::Duration;
 
@@ -382,6 +383,8 @@ pub enum Condition {
     Anomaly {
         /// The point.
         point: String,
+        /// Means over so long are looked at.
+        every: Duration,
         /// Commissioning.
         learn: Duration,
     },

@@ -13,10 +13,12 @@ const LAYERS: &[(&str, &str)] = &[
     ("text", "model"),
     ("profile", "model text"),
     ("predict", ""),
+    ("falling", ""),
     ("southbound", "model clock profile"),
     ("conditioning", "model profile"),
     ("rules", "model profile predict"),
     ("alarms", "model profile"),
+    ("cases", "model clock"),
     ("health", "model"),
     ("store", "model clock"),
     ("northbound", "model clock"),
@@ -26,13 +28,14 @@ const LAYERS: &[(&str, &str)] = &[
     ("config", "model text profile southbound conditioning rules alarms store northbound api"),
     (
         "gateway",
-        "model clock profile southbound conditioning rules alarms health store northbound api pipeline supervise config",
+        "model clock profile falling southbound conditioning rules alarms cases health store northbound api pipeline \
+         supervise config",
     ),
     ("sim", "model clock profile southbound conditioning supervise config"),
     (
         "cli",
-        "model clock text profile southbound conditioning rules alarms store northbound api supervise config gateway \
-         sim",
+        "model clock text profile predict falling southbound conditioning rules alarms cases store northbound api supervise config \
+         gateway sim",
     ),
 ];
 

@@ -3,7 +3,7 @@
 use axum::Json;
 use utoipa::OpenApi;
 
-use crate::api::{events, health, learning, page, routes};
+use crate::api::{cases, events, health, learning, page, routes};
 
 /// The document; every handler of [`routes::routes`] stands here (a test holds it).
 #[derive(OpenApi)]
@@ -31,6 +31,14 @@ use crate::api::{events, health, learning, page, routes};
         routes::sync,
         learning::outlooks,
         learning::relearn,
+        cases::cases,
+        cases::statistics,
+        cases::notice,
+        cases::key,
+        cases::case,
+        cases::step,
+        cases::picture,
+        cases::export,
         events::events,
         document
     )

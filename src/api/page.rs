@@ -6,10 +6,12 @@
 
 mod alarms;
 mod card;
+mod cases;
 mod chart;
 mod csv;
 mod device;
 mod devices;
+mod drawing;
 mod explain;
 mod qr;
 pub(crate) mod records;
@@ -50,6 +52,10 @@ pub(super) fn router() -> Router<Arc<App>> {
         .route("/health", get(records::list))
         .route("/health.csv", get(records::list_csv))
         .route("/history.csv", get(csv::history))
+        .route("/cases", get(cases::list))
+        .route("/cases/figures", get(cases::figures))
+        .route("/cases/notice", get(cases::notice))
+        .route("/cases/{id}", get(cases::one))
         .route("/sync", get(sync::sync))
         .route("/static/app.css", file("text/css; charset=utf-8", include_str!("page/static/app.css")))
         .route("/static/app.js", file("text/javascript; charset=utf-8", include_str!("page/static/app.js")))
@@ -74,6 +80,7 @@ fn file(kind: &'static str, text: &'static str) -> MethodRouter<Arc<App>> {
 enum Tab {
     Alarms,
     Devices,
+    Cases,
     Sync,
     None,
 }
@@ -106,6 +113,8 @@ struct Shell {
     /// Place in the journal that this page shows; the script follows from here.
     after: Option<u64>,
     epoch: String,
+    /// The site has cameras.
+    has_cases: bool,
     /// Device whose values the script follows.
     follow: Option<String>,
 }
@@ -143,6 +152,7 @@ impl Shell {
             facts: Vec::new(),
             after: None,
             epoch: String::new(),
+            has_cases: app.ports.cases.is_some(),
             follow: None,
         }
     }

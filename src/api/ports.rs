@@ -13,7 +13,10 @@ use tokio::sync::broadcast;
 
 use crate::clock::Clock;
 use crate::model::alarm::{AlarmEvent, AlarmRecord, Level};
+use crate::model::case::{Act, ActError, Acted, Case, CaseFilter, CaseNo, CaseStory};
+use crate::model::casebook::Statistics;
 use crate::model::desk::{DeskError, Handled};
+use crate::model::facade::Watched;
 use crate::model::health::{Around, HealthEntry, HealthReport, Spot};
 use crate::model::id::{DeviceIx, PointIx};
 use crate::model::journal::{Cursor, Stream};
@@ -46,6 +49,8 @@ pub struct Ports {
     pub limits: Arc<BTreeMap<PointIx, Vec<LimitLine>>>,
     /// Health records.
     pub records: Arc<dyn HealthBook>,
+    /// Cases of cameras; none where no camera is set up.
+    pub cases: Option<Arc<dyn CaseBook>>,
 }
 
 impl fmt::Debug for Ports {
@@ -186,6 +191,63 @@ pub struct StreamStatus {
     pub per_second: f64,
     /// Refused for good by the far end since start.
     pub rejected: u64,
+}
+
+/// A future of the case desk.
+pub type ActFuture<'a> = Pin<Box<dyn Future<Output = Result<Acted, ActError>> + Send + 'a>>;
+
+/// A file of a case's evidence, as the page shows it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+pub struct CaseFileInfo {
+    /// Name in the folder.
+    pub file: String,
+    /// `event`, `verdict`, `picture`, `clip`.
+    pub kind: &'static str,
+    /// Media type.
+    pub media_type: String,
+    /// Size.
+    pub bytes: u64,
+    /// SHA-256, hex.
+    pub sha256: String,
+    /// Camera id.
+    pub camera: String,
+    /// The camera's id of the event.
+    pub event_id: String,
+    /// When it was kept, UTC milliseconds.
+    pub kept_ms: i64,
+}
+
+/// Cases of cameras. All but [`CaseBook::watched`] and [`CaseBook::act`] block on the disk.
+pub trait CaseBook: Send + Sync + fmt::Debug {
+    /// Cameras and facades. Returns at once.
+    fn watched(&self) -> &Watched;
+
+    /// Cases, newest first.
+    fn list(&self, filter: &CaseFilter) -> Result<Vec<Case>, ReadError>;
+
+    /// One case with its sightings and steps.
+    fn story(&self, no: CaseNo) -> Result<Option<CaseStory>, ReadError>;
+
+    /// Its evidence.
+    fn files(&self, no: CaseNo) -> Result<Vec<CaseFileInfo>, ReadError>;
+
+    /// A picture or clip with its media type: masked, or as it was kept. `None` if there is none that may be shown.
+    fn picture(&self, no: CaseNo, file: &str, full: bool) -> Result<Option<(String, Vec<u8>)>, ReadError>;
+
+    /// The sealed bundle.
+    fn bundle(&self, no: CaseNo, by: &str, full: bool) -> Result<Option<Vec<u8>>, ReadError>;
+
+    /// Figures of the last `days`.
+    fn statistics(&self, days: i64) -> Result<Statistics, ReadError>;
+
+    /// The same without anything that points at a household.
+    fn notice(&self, all: &Statistics) -> Statistics;
+
+    /// The evidence key's public half as PEM.
+    fn public_key(&self) -> Result<String, ReadError>;
+
+    /// A person does something; answered when it is on disk. A deadline is the caller's.
+    fn act(&self, no: CaseNo, act: Act, by: String, note: String) -> ActFuture<'_>;
 }
 
 /// How gatehouse itself does.

@@ -282,6 +282,10 @@ impl Core {
                 self.desk.signal(&signal, holds, &reason, &now, &mut self.events);
                 self.take_events(None);
             }
+            DeskCommand::Report(report) => {
+                self.desk.report(&report, &now, &mut self.events);
+                self.take_events(None);
+            }
         }
     }
 

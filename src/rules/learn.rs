@@ -54,11 +54,43 @@ pub(super) struct Learn {
 #[derive(Debug)]
 enum Kind {
     Trend(Box<TrendTo>),
-    Point(Box<PointModel>),
+    Point { model: Box<PointModel>, mean: Mean },
     Device(Box<DeviceModel>),
     Baseline { model: Box<Baseline>, night: bool, deviation: f64, off: bool },
     Change(Box<Change>),
     Peer { deviations: f64 },
+}
+
+/// A mean over a time: the detector remembers a number of steps, and a second is too short a step for days.
+#[derive(Debug, Clone, Copy, Default)]
+struct Mean {
+    every_ms: i64,
+    sum: MeanSum,
+}
+
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+struct MeanSum {
+    began_ms: i64,
+    sum: f64,
+    count: f64,
+}
+
+impl Mean {
+    /// Takes a value; tells the mean once its time is over.
+    fn push(&mut self, clock_ms: i64, value: f64) -> Option<f64> {
+        let sum = &mut self.sum;
+        if sum.count == 0.0 {
+            sum.began_ms = clock_ms;
+        }
+        sum.sum += value;
+        sum.count += 1.0;
+        let over = clock_ms.saturating_sub(sum.began_ms) >= self.every_ms;
+        over.then(|| {
+            let mean = sum.sum / sum.count;
+            *sum = MeanSum::default();
+            mean
+        })
+    }
 }
 
 /// When the next snapshot is due, and the values of the last.
@@ -132,8 +164,10 @@ impl Learn {
                 };
                 (vec![*point], *learn_ms, Kind::Trend(Box::new(trend)))
             }
-            Test::Anomaly { point, learn_ms } => {
-                (vec![*point], *learn_ms, Kind::Point(Box::new(PointModel::new(PointSettings::default()))))
+            Test::Anomaly { point, every_ms, learn_ms } => {
+                let mean = Mean { every_ms: *every_ms, sum: MeanSum::default() };
+                let model = Box::new(PointModel::new(PointSettings::default()));
+                (vec![*point], *learn_ms, Kind::Point { model, mean })
             }
             Test::DeviceAnomaly { points, every_ms, learn_ms } => {
                 sampled_ms = Some(*every_ms);
@@ -166,8 +200,8 @@ impl Learn {
         })
     }
 
-    /// A good value of the point it looks at.
-    pub(super) fn reading(&mut self, at: BootMs, value: f64, local_offset_ms: Option<i64>) -> Tri {
+    /// A good value of the point it looks at; `before` is the judgement that stands until there is another.
+    pub(super) fn reading(&mut self, at: BootMs, value: f64, local_offset_ms: Option<i64>, before: Tri) -> Tri {
         let (clock_ms, learning) = self.turn(at, local_offset_ms);
         let point = self.points.first().copied().unwrap_or(PointIx(0));
         match &mut self.kind {
@@ -185,7 +219,8 @@ impl Learn {
                 self.last_finding = found.map(|t| Box::new(trend.finding(point, value, clock_ms, &t)));
                 Tri::from(trend.alarm)
             }
-            Kind::Point(model) => {
+            Kind::Point { model, mean } => {
+                let Some(value) = mean.push(clock_ms, value) else { return before };
                 let verdict = model.step(clock_ms, value, learning);
                 if learning {
                     return Tri::Unknown;
@@ -297,7 +332,10 @@ impl Learn {
                 trend.model = Trend::new(high, low);
                 (trend.usual, trend.since_ms, trend.alarm) = (Usual::default(), None, false);
             }
-            Kind::Point(model) => **model = PointModel::new(PointSettings::default()),
+            Kind::Point { model, mean } => {
+                **model = PointModel::new(PointSettings::default());
+                mean.sum = MeanSum::default();
+            }
             Kind::Device(model) => model.relearn(),
             Kind::Baseline { model, off, .. } => (**model, *off) = (Baseline::default(), false),
             Kind::Change(model) => **model = Change::default(),
@@ -313,7 +351,7 @@ impl Learn {
         }
         match &self.kind {
             Kind::Trend(trend) => pack(self, (&trend.model, trend.usual, trend.since_ms, trend.alarm)),
-            Kind::Point(model) => pack(self, model),
+            Kind::Point { model, mean } => pack(self, (model, mean.sum)),
             Kind::Device(model) => pack(self, model),
             Kind::Baseline { model, off, .. } => pack(self, (model, off)),
             Kind::Change(model) => pack(self, model),
@@ -335,8 +373,8 @@ impl Learn {
                     (trend.model, trend.usual, trend.since_ms, trend.alarm) = w.model;
                     (w.learned_ms, w.clock_ms)
                 }),
-            Kind::Point(model) => read::<PointModel>(bytes).map(|w| {
-                **model = w.model;
+            Kind::Point { model, mean } => read::<(PointModel, MeanSum)>(bytes).map(|w| {
+                (**model, mean.sum) = w.model;
                 (w.learned_ms, w.clock_ms)
             }),
             Kind::Device(model) => read::<DeviceModel>(bytes).filter(|w| w.model.len() == model.len()).map(|w| {

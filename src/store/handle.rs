@@ -9,6 +9,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::model::alarm::AlarmEvent;
+use crate::model::case::CaseWrite;
 use crate::model::health::HealthWrite;
 use crate::model::journal::{Cursor, Gap, Note, Stream};
 use crate::model::reading::{Reading, Receipt};
@@ -64,6 +65,9 @@ pub(crate) enum Urgent {
     },
     /// A reader found `state.db` damaged.
     BadState(String),
+    Cases(Box<CaseWrite>, Reply<Result<(), StoreError>>),
+    /// A reader found `cases.db` damaged.
+    BadCases(String),
     Flush(Reply<Result<(), StoreError>>),
     Close(Reply<()>),
 }
@@ -159,7 +163,7 @@ impl StoreHandle {
         self.committed.clone()
     }
 
-    async fn ask<T>(&self, make: impl FnOnce(Reply<T>) -> Urgent) -> Result<T, StoreError> {
+    pub(crate) async fn ask<T>(&self, make: impl FnOnce(Reply<T>) -> Urgent) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
         self.urgent.send(make(reply)).await.map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)

@@ -442,6 +442,7 @@ pub(crate) fn ports(world: &Arc<World>) -> Ports {
         }),
         limits: Arc::new([(pressure, vec![limit, high])].into()),
         records: Arc::clone(&world.health) as Arc<dyn gatehouse::api::HealthBook>,
+        cases: None,
     }
 }
 
