@@ -187,7 +187,6 @@ impl Gateway {
         drop(config);
         let (pulses, askers) = field.spawn(&mut south, &wires).await?;
         watched.extend(pulses);
-
         let vision = vision::start(vision, cases.as_ref().map(|cases| &cases.intake), &clock, &roster)?;
         let mut office = Office::start(office::Wiring {
             parts: office,

@@ -1,5 +1,6 @@
 //! All records of a site behind one lock: fed by the pipeline, read by the page, kept by the gateway.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -36,6 +37,8 @@ pub struct Book {
     plan: Plan,
     zone: TimeZone,
     slots: Vec<Slot>,
+    /// Devices that share work, by group.
+    groups: BTreeMap<u32, Vec<usize>>,
     inner: Mutex<Inner>,
 }
 
@@ -60,6 +63,10 @@ impl Book {
                 }
             }
         }
+        let mut groups: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+        for (ix, device) in plan.devices.iter().enumerate() {
+            device.duty.into_iter().for_each(|group| groups.entry(group).or_default().push(ix));
+        }
         let zone = TimeZone::get(&plan.time_zone).unwrap_or(TimeZone::UTC);
         let count = plan.devices.len();
         let inner = Inner {
@@ -69,7 +76,7 @@ impl Book {
             settled: now.boot,
             today: today(&now, &zone),
         };
-        Self { plan, zone, slots, inner: Mutex::new(inner) }
+        Self { plan, zone, slots, groups, inner: Mutex::new(inner) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -175,8 +182,8 @@ impl Book {
     fn duty(&self, inner: &Inner, group: u32, device: DeviceIx) -> Option<Duty> {
         let today = inner.today?.day;
         let hours = |record: &Record| record.used_in(Measure::Hours, DUTY_DAYS, today);
-        let siblings = self.plan.devices.iter().zip(&inner.records).filter(|(plan, _)| plan.duty == Some(group));
-        let all: Vec<f64> = siblings.map(|(_, record)| hours(record)).collect();
+        let siblings = self.groups.get(&group).into_iter().flatten();
+        let all: Vec<f64> = siblings.filter_map(|ix| inner.records.get(*ix)).map(hours).collect();
         let (least, most) = all.iter().fold((f64::MAX, 0.0_f64), |(low, high), h| (low.min(*h), high.max(*h)));
         let mean = all.iter().sum::<f64>() / all.len() as f64;
         (all.len() > 1 && mean >= DUTY_HOURS_MIN).then(|| Duty {
