@@ -38,7 +38,7 @@ const FORM: u8 = 1;
 #[derive(Debug)]
 pub(super) struct Learn {
     points: Box<[PointIx]>,
-    learn_ms: i64,
+    commissioning_ms: i64,
     kind: Kind,
     /// For what is judged by snapshots of several points, not by readings of one.
     sampler: Option<Sampler>,
@@ -148,7 +148,7 @@ impl Learn {
     /// The detector of a test; none for tests that do not learn.
     pub(super) fn of(test: &Test, start: BootMs) -> Option<Self> {
         let mut sampled_ms = None;
-        let (points, learn_ms, kind) = match test {
+        let (points, commissioning_ms, kind) = match test {
             Test::Trend { point, side, limit, within_ms, learn_ms } => {
                 let (high, low) = match side {
                     Side::Above => (Some(*limit), None),
@@ -189,7 +189,7 @@ impl Learn {
         let points = points.into_boxed_slice();
         Some(Self {
             points,
-            learn_ms,
+            commissioning_ms,
             kind,
             sampler,
             learned_ms: 0,
@@ -318,7 +318,7 @@ impl Learn {
 
     /// Share of commissioning done.
     pub(super) fn progress(&self) -> f64 {
-        if self.learn_ms <= 0 { 1.0 } else { (self.learned_ms as f64 / self.learn_ms as f64).min(1.0) }
+        if self.commissioning_ms <= 0 { 1.0 } else { (self.learned_ms as f64 / self.commissioning_ms as f64).min(1.0) }
     }
 
     /// Forgets everything: after maintenance the device is a new one.
@@ -409,7 +409,7 @@ impl Learn {
             self.clock_ms = local;
         }
         self.last = Some(self.last.map_or(at, |last| last.max(at)));
-        let learning = self.learned_ms < self.learn_ms;
+        let learning = self.learned_ms < self.commissioning_ms;
         if learning && !first {
             self.learned_ms = self.learned_ms.saturating_add(step_ms.min(PAUSE_MS));
         }

@@ -28,6 +28,8 @@ fn report(key: &str, level: Level, holds: bool, answered: Option<&str>) -> Repor
 
 #[test]
 fn a_case_rings_once_louder_anew_and_ends_when_it_is_told() {
+    use AlarmChange::{Acknowledged, Cleared, Closed, Raised};
+    use AlarmState::{Acknowledged as Acked, Normal, Unacknowledged as Unacked};
     let (mut desk, _) = desk(Vec::new());
     let mut step = |ms: i64, report: Report| {
         let mut out = Vec::new();
@@ -35,8 +37,6 @@ fn a_case_rings_once_louder_anew_and_ends_when_it_is_told() {
         let told: Vec<_> = out.iter().map(|e| (e.change, e.alarm.level, e.alarm.state)).collect();
         (told, desk.open().count())
     };
-    use AlarmChange::{Acknowledged, Cleared, Closed, Raised};
-    use AlarmState::{Acknowledged as Acked, Normal, Unacknowledged as Unacked};
     let major = |holds, by| report("case.1", Level::Major, holds, by);
     assert_eq!(step(1, major(true, None)), (vec![(Raised, Level::Major, Unacked)], 1));
     assert_eq!(step(2, major(true, None)), (vec![], 1));
