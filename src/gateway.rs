@@ -113,9 +113,9 @@ pub struct Gateway {
     field: Field,
     office: OfficeParts,
     store: Store,
-    records: Records,
     cases: Option<Cases>,
     vision: Option<Vision>,
+    records: Records,
     clock: Arc<dyn Clock>,
 }
 
@@ -135,7 +135,7 @@ impl Gateway {
             cases.footage = vision.footage();
         }
         let records = Records::open(&config, &site, &store, clock.as_ref());
-        Ok(Self { config, site, defs, field, office, store, records, cases, vision, clock })
+        Ok(Self { config, site, defs, field, office, store, cases, vision, records, clock })
     }
 
     /// Runs until `asked` completes or a vital part is lost. `ready` is called once everything listens.
@@ -148,7 +148,7 @@ impl Gateway {
     }
 
     async fn live(self, ready: impl FnOnce(&Running), asked: impl Future<Output = ()>) -> Result<End, StartError> {
-        let Self { config, site, defs, mut field, office, store, records, cases, vision, clock } = self;
+        let Self { config, site, defs, mut field, office, store, cases, vision, records, clock } = self;
         let fatal = CancellationToken::new();
         let roster = Roster::default();
         let live = Arc::new(Live::new(site.points.len(), site.devices.len(), site.lines.len(), clock.boot()));
@@ -195,8 +195,8 @@ impl Gateway {
             clock,
             store: (store.handle.clone(), store.reader.clone(), store.gateway_id.clone()),
             desk: desk_tx,
-            records,
             cases,
+            records,
             events: events.clone(),
             roster,
             watched,

@@ -92,7 +92,6 @@ pub mod rules;
 pub mod alarms;
 
 pub mod cases;
-
 pub mod health;
 
 pub mod store;

@@ -11,3 +11,5 @@ mod kill;
 mod rig;
 #[path = "cases/runner.rs"]
 mod runner;
+#[path = "cases/webhook.rs"]
+mod webhook;

@@ -28,8 +28,8 @@ const LAYERS: &[(&str, &str)] = &[
     ("config", "model text profile southbound conditioning rules alarms store northbound api"),
     (
         "gateway",
-        "model clock profile falling southbound conditioning rules alarms cases health store northbound api pipeline \
-         supervise config",
+        "model clock profile falling southbound conditioning rules alarms cases health store northbound api pipeline supervise \
+         config",
     ),
     ("sim", "model clock profile southbound conditioning supervise config"),
     (

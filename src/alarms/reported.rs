@@ -3,11 +3,14 @@
 //!
 //! They survive a restart like all others; the part that reports them ends those it knows no longer.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use crate::alarms::desk::Desk;
 use crate::alarms::slot::{Slot, own};
-use crate::model::alarm::{AlarmEvent, AlarmRecord, Trigger};
+use crate::model::alarm::{AlarmEvent, AlarmRecord, AlarmText, Level, Trigger};
 use crate::model::desk::Report;
 use crate::model::time::Anchor;
 
@@ -70,7 +73,7 @@ impl Desk {
         if self.reported.len() >= REPORTED_MAX {
             return None;
         }
-        let slot = Slot::new(own(key.to_string(), None, crate::model::alarm::Level::Info, Default::default()));
+        let slot = Slot::new(own(key.to_string(), None, Level::Info, AlarmText::default()));
         let ix = if let Some(ix) = self.free.pop() {
             // Two alarms of one onset in one slot have different keys, so ids never meet.
             *self.slots.get_mut(ix)? = slot;

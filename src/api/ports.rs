@@ -47,10 +47,10 @@ pub struct Ports {
     pub health: Arc<dyn Fn() -> Health + Send + Sync>,
     /// Alarm limits by point, drawn into trends.
     pub limits: Arc<BTreeMap<PointIx, Vec<LimitLine>>>,
-    /// Health records.
-    pub records: Arc<dyn HealthBook>,
     /// Cases of cameras; none where no camera is set up.
     pub cases: Option<Arc<dyn CaseBook>>,
+    /// Health records.
+    pub records: Arc<dyn HealthBook>,
 }
 
 impl fmt::Debug for Ports {

@@ -241,7 +241,7 @@ impl Desk {
         self.note_past(&case);
         let camera = self.watched.camera(&seen.camera).map_or_else(|| seen.camera.to_string(), |c| c.name.clone());
         out.write.steps.push(step(no, StepKind::Detected, now, "", &camera));
-        self.ring(&case, now, out);
+        Self::ring(&case, now, out);
         out.write.cases.push(case.clone());
         self.cases.insert(no, case);
         no
@@ -279,12 +279,12 @@ impl Desk {
         }
         let case = case.clone();
         if louder {
-            self.ring(&case, now, out);
+            Self::ring(&case, now, out);
         }
         out.write.cases.push(case);
     }
 
-    fn ring(&self, case: &Case, now: &Anchor, out: &mut Effects) {
+    fn ring(case: &Case, now: &Anchor, out: &mut Effects) {
         if let Some(level) = case.level.filter(|_| machine::rings(case)) {
             out.write.steps.push(step(case.no, StepKind::Raised, now, "", level.word()));
             out.reports.push(report(case, None));
@@ -415,7 +415,7 @@ impl Desk {
             case.level = level;
             case.changed_wall_ms = now.wall.0;
             let case = case.clone();
-            self.ring(&case, now, &mut out);
+            Self::ring(&case, now, &mut out);
             out.write.cases.push(case);
         }
         let old =

@@ -31,7 +31,7 @@ pub fn belongs(case: &Case, seen: &Where<'_>, window_ms: i64) -> bool {
 }
 
 /// Ranges with open ends meet unless one lies wholly above the other.
-fn overlap<T: PartialOrd>(a_low: Option<T>, a_high: Option<T>, b_low: Option<T>, b_high: Option<T>) -> bool {
+fn overlap<T: PartialOrd + Copy>(a_low: Option<T>, a_high: Option<T>, b_low: Option<T>, b_high: Option<T>) -> bool {
     let below = |high: &Option<T>, low: &Option<T>| matches!((high, low), (Some(h), Some(l)) if h < l);
     !below(&a_high, &b_low) && !below(&b_high, &a_low)
 }

@@ -148,7 +148,7 @@ impl Runner {
     pub fn new(parts: Parts) -> Self {
         let Parts { settings, watched, hands, evidence, clock, restored, standing, .. } = parts;
         let (desk, reports) = Desk::new(settings, Arc::clone(&watched), restored, &clock.anchor());
-        let orphans = standing.iter().filter(|key| reports.iter().all(|r| r.key != **key)).map(|key| orphan(key));
+        let orphans = standing.iter().filter(|key| reports.iter().all(|r| r.key != **key)).map(orphan);
         let reports = orphans.chain(reports.iter().cloned()).collect();
         Self {
             desk,
@@ -349,7 +349,7 @@ impl Runner {
             }
             Ok((acted, effects)) => {
                 self.take(effects);
-                self.pending.waiters.push(Waiter::Person(reply, acted));
+                self.pending.waiters.push(Waiter::Person(reply, Box::new(acted)));
             }
             Err(error) => reply.send(Err(error)),
         }

@@ -90,7 +90,7 @@ pub(crate) fn main(args: &CaseArgs) -> Result<ExitCode> {
             if *full && by == "-" {
                 bail!("--full wants --by as well: the name goes into the record");
             }
-            export(&reader, &args.data, *case, out, by, full.then(|| reason.clone().unwrap_or_default()))?;
+            export(&reader, &args.data, *case, out, by, full.then(|| reason.as_deref().unwrap_or_default()))?;
         }
         What::Key => print!("{}", SealKey::open(&args.data)?.public_pem()),
     }
@@ -130,7 +130,7 @@ fn show(reader: &CaseReader, data: &Path, no: CaseNo) -> Result<()> {
     Ok(())
 }
 
-fn export(reader: &CaseReader, data: &Path, no: CaseNo, out: &Path, by: &str, full: Option<String>) -> Result<()> {
+fn export(reader: &CaseReader, data: &Path, no: CaseNo, out: &Path, by: &str, full: Option<&str>) -> Result<()> {
     let story = story(reader, no)?;
     let evidence = Evidence::new(data, QUOTA_BYTES);
     let wall_ms = SystemClock.anchor().wall.0;

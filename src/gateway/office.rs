@@ -92,8 +92,8 @@ pub(super) struct Wiring {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) store: (StoreHandle, StoreReader, String),
     pub(super) desk: mpsc::Sender<DeskCommand>,
-    pub(super) records: Records,
     pub(super) cases: Option<Cases>,
+    pub(super) records: Records,
     pub(super) events: broadcast::Sender<LiveEvent>,
     pub(super) roster: Roster,
     pub(super) watched: Vec<Watched>,
@@ -186,7 +186,7 @@ fn build_upstreams(wiring: &Wiring, office: &Handle) -> Result<Vec<Ready>, Start
 }
 
 async fn work(wiring: Wiring, upstreams: Vec<Ready>, stop: CancellationToken) {
-    let Wiring { parts, site, live, clock, store, desk, records, cases, events, roster, watched } = wiring;
+    let Wiring { parts, site, live, clock, store, desk, cases, records, events, roster, watched } = wiring;
     let never = CancellationToken::new();
     let mut north = Stage::new("north", roster.clone(), never.clone());
     let mut desk_side = Stage::new("office", roster.clone(), never);
@@ -213,16 +213,16 @@ async fn work(wiring: Wiring, upstreams: Vec<Ready>, stop: CancellationToken) {
         events,
         health: Arc::new(move || health_of.health(started)),
         limits: parts.limits,
-        records: Arc::new(records.clone()),
         cases: cases.as_ref().map(|cases| cases.book(clock.clone())),
+        records: Arc::new(records.clone()),
     };
-    records.spawn(&mut desk_side);
     if let Some(cases) = cases {
         cases.spawn(
             &mut desk_side,
             CaseWires { clock: clock.clone(), desk: desk.clone(), events: ports.events.clone() },
         );
     }
+    records.spawn(&mut desk_side);
     let token = desk_side.token();
     let listener = parts.listener;
     desk_side.spawn("api", Policy::Restart, move || {

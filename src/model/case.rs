@@ -153,7 +153,8 @@ pub struct Step {
     pub reason: Option<Reason>,
 }
 
-/// One case as it stands.
+/// One case as it stands. Its flags are independent facts.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Case {
     /// Number.

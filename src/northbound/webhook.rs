@@ -175,13 +175,12 @@ impl Webhook {
             let epoch = *outbox.epochs(Stream::Alarm).map_err(|e| e.to_string())?.last().ok_or("no journal")?;
             let head = outbox.watch().borrow().get(Stream::Alarm);
             let known = outbox.cursor(&name, Stream::Alarm).map_err(|e| e.to_string())?;
-            let seq = match known.filter(|c| c.epoch == epoch) {
-                Some(cursor) => cursor.seq,
-                None => {
-                    let seq = if known.is_some() { 0 } else { head };
-                    outbox.confirm(&name, Stream::Alarm, Cursor { epoch, seq }).map_err(|e| e.to_string())?;
-                    seq
-                }
+            let seq = if let Some(cursor) = known.filter(|c| c.epoch == epoch) {
+                cursor.seq
+            } else {
+                let seq = if known.is_some() { 0 } else { head };
+                outbox.confirm(&name, Stream::Alarm, Cursor { epoch, seq }).map_err(|e| e.to_string())?;
+                seq
             };
             if head.saturating_sub(seq) > BEHIND_MAX {
                 let to = head - BEHIND_MAX;

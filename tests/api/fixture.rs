@@ -441,8 +441,8 @@ pub(crate) fn ports(world: &Arc<World>) -> Ports {
             parts: vec![HealthPart { name: "writer".into(), ok: true, note: String::new() }],
         }),
         limits: Arc::new([(pressure, vec![limit, high])].into()),
-        records: Arc::clone(&world.health) as Arc<dyn gatehouse::api::HealthBook>,
         cases: None,
+        records: Arc::clone(&world.health) as Arc<dyn gatehouse::api::HealthBook>,
     }
 }
 

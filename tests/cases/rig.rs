@@ -165,7 +165,7 @@ impl Desk {
     /// Hands a sighting over; completes when it is said to be on disk.
     pub(crate) async fn send(&self, sighting: Sighting) -> bool {
         let (tell, told) = oneshot::channel();
-        let receipt = Receipt::new(move |kept| drop(tell.send(kept)));
+        let receipt = Receipt::new(move |kept| tell.send(kept).unwrap_or_default());
         self.sightings
             .send(Intake::Sighting { sighting: Box::new(sighting), clock_offset_ms: None, receipt })
             .await

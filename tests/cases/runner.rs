@@ -54,8 +54,7 @@ async fn a_case_goes_its_way_and_survives_a_restart() {
     let story = desk.reader.case(no).unwrap().unwrap();
     assert_eq!(story.sightings.len(), 1);
     let signed: Vec<_> = story.steps.iter().filter(|s| s.by == "王工").map(|s| s.kind).collect();
-    use StepKind::{Closed, Confirmed, Dispatched, Reviewing};
-    assert_eq!(signed, [Reviewing, Confirmed, Dispatched, Closed]);
+    assert_eq!(signed, [StepKind::Reviewing, StepKind::Confirmed, StepKind::Dispatched, StepKind::Closed]);
     let mut last = desk.report().await;
     while last.holds {
         last = desk.report().await;
@@ -73,7 +72,7 @@ async fn five_hundred_events_are_all_on_disk_and_few_alarms() {
         let sightings = desk.sightings.clone();
         waiting.spawn(async move {
             let (tell, told) = tokio::sync::oneshot::channel();
-            let receipt = gatehouse::model::reading::Receipt::new(move |kept| drop(tell.send(kept)));
+            let receipt = gatehouse::model::reading::Receipt::new(move |kept| tell.send(kept).unwrap_or_default());
             let item =
                 gatehouse::model::intake::Intake::Sighting { sighting: Box::new(one), clock_offset_ms: None, receipt };
             sightings.send(item).await.unwrap();

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::api::ports::CaseFileInfo;
-use crate::model::case::{Case, CaseStory, Judgement, KeptSighting, Step};
+use crate::model::alarm::Level;
+use crate::model::case::{Case, CaseStory, Judgement, KeptSighting, Reason, Step};
 use crate::model::casewords;
 
 /// A case.
@@ -177,8 +178,8 @@ pub(crate) fn case(c: &Case) -> CaseDto {
         place: c.place.clone(),
         stage: c.stage.word(),
         confirmed: c.confirmed,
-        rejected: c.rejected.map(|r| r.word()),
-        level: c.level.map(|l| l.word()),
+        rejected: c.rejected.map(Reason::word),
+        level: c.level.map(Level::word),
         judgement: judgement(&c.judgement),
         happened_ms: c.happened_wall_ms,
         opened_ms: c.opened_wall_ms,
@@ -212,7 +213,7 @@ fn step(s: &Step) -> CaseStepDto {
         at_ms: s.wall_ms,
         by: s.by.clone(),
         note: s.note.clone(),
-        reason: s.reason.map(|r| r.word()),
+        reason: s.reason.map(Reason::word),
     }
 }
 

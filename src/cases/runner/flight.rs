@@ -26,7 +26,7 @@ const CLIP_AFTER: Duration = Duration::from_secs(25);
 #[derive(Debug)]
 pub(super) enum Waiter {
     Camera(Receipt),
-    Person(Reply<Result<Acted, ActError>>, Acted),
+    Person(Reply<Result<Acted, ActError>>, Box<Acted>),
 }
 
 /// A file to keep with the next write.
@@ -76,7 +76,7 @@ impl Waiter {
     pub(super) fn tell(self) {
         match self {
             Self::Camera(receipt) => receipt.committed(),
-            Self::Person(reply, acted) => reply.send(Ok(acted)),
+            Self::Person(reply, acted) => reply.send(Ok(*acted)),
         }
     }
 }

@@ -120,12 +120,14 @@ async function load() {
     if ("keyed" in region.dataset) merge(region, next); else take(region, next);
   }
   document.title = title(fresh.title);
+  names();
   tick();
 }
 
 // What the reader has unfolded stays unfolded.
 function take(region, next) {
   if (region.contains(document.activeElement) && document.activeElement.matches("input, select")) return;
+  if (region.querySelector("form.act input[name=own]")?.value) return; // a half-written comment survives
   const keys = (root) => [...root.querySelectorAll("details")];
   const old = keys(region);
   keys(next).forEach((d, i) => { if (old[i]) d.open = old[i].open; });
