@@ -72,7 +72,7 @@ enum Command {
     /// Check the site file and everything it names; prints all faults. Exit 0 or 78.
     Check(check::CheckArgs),
 
-    /// Cases of falling objects and their neighbours: list, show, export with a seal, print the public key.
+    /// Cases of falling objects and their like: list, show, export under seal.
     Case(case::CaseArgs),
     /// Check the calibration of cameras and judge recorded events of falling objects.
     Camera(camera::CameraArgs),
