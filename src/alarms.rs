@@ -17,6 +17,7 @@ mod desk;
 mod explain;
 mod figures;
 mod machine;
+mod reported;
 mod slot;
 #[cfg(test)]
 mod tests;

@@ -7,10 +7,12 @@
 //!
 //! There is no login yet, so [`serve`] refuses any address but loopback.
 
+mod cases;
 pub mod dto;
 pub mod error;
 mod events;
 pub mod guard;
+mod health;
 mod journal;
 pub mod lang;
 mod learning;
@@ -33,8 +35,11 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::error::{ApiError, Code};
-pub use crate::api::ports::{Archive, Desk, Health, HealthPart, LimitLine, Ports, Refusal, SyncView};
+pub use crate::api::ports::{
+    ActFuture, Archive, CaseBook, CaseFileInfo, Desk, Health, HealthPart, LimitLine, Ports, Refusal, SyncView,
+};
 pub use crate::api::ports::{DeskFuture, RelearnFuture, StreamStatus, UpstreamStatus};
+pub use crate::api::ports::{EntryFuture, EntryRefusal, HealthBook};
 pub use crate::api::server::ServeError;
 use crate::model::stored::ReadError;
 

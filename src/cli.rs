@@ -3,6 +3,9 @@
 //! Exit codes: 0 done, 1 failed (what, where and what to do stands on stderr), 64 wrong usage, 70 the running gateway lost a
 //! vital part and wants to be started anew, 78 a bad configuration (the service manager is told not to restart on it).
 
+mod backtest;
+mod camera;
+mod case;
 mod check;
 mod demo;
 pub mod judge;
@@ -70,12 +73,18 @@ enum Command {
     /// Check the site file and everything it names; prints all faults. Exit 0 or 78.
     Check(check::CheckArgs),
 
+    /// Cases of falling objects and their like: list, show, export under seal.
+    Case(case::CaseArgs),
+    /// Check the calibration of cameras and judge recorded events of falling objects.
+    Camera(camera::CameraArgs),
     /// Print the JSON Schema of the site file, for completion in an editor.
     Schema(schema::SchemaArgs),
     /// List, show and test device profiles.
     Profile(profile::ProfileArgs),
     /// Try rules and alarms on the history of this gateway.
     Rule(rule::RuleArgs),
+    /// Run recorded readings through the detectors that learn, as they run live.
+    Backtest(backtest::BacktestArgs),
     /// Read registers of one device once and show every decoding of them.
     Read(read::ReadArgs),
     /// Simulate a site's devices over real Modbus TCP, RTU (pseudo-terminal) and MQTT.
@@ -108,10 +117,13 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::main(&args),
         Command::Demo(args) => demo::main(&args),
         Command::Check(args) => check::main(&args),
+        Command::Case(args) => case::main(&args),
+        Command::Camera(args) => camera::main(&args),
         Command::Schema(args) => schema::main(&args),
 
         Command::Profile(args) => profile::main(&args),
         Command::Rule(args) => rule::main(&args),
+        Command::Backtest(args) => backtest::main(&args),
         Command::Read(args) => read::main(&args),
         Command::Sim(args) => sim::main(&args),
         Command::MockCloud(args) => mock_cloud::main(&args),

@@ -21,8 +21,9 @@ pub mod notation;
 mod profile;
 pub mod shipped;
 mod site;
+pub mod vision;
 
-pub use document::{profile_schema, reference, schema};
+pub use document::{profile_schema, reference, schema, vision_schema};
 pub use load::{Loaded, LoadedProfile, load, load_profile, load_profile_file};
 
 use std::collections::BTreeMap;
@@ -30,11 +31,13 @@ use std::sync::Arc;
 
 use crate::api::ApiConfig;
 use crate::model::alarm::{AlarmText, Level};
+use crate::model::camera::{Camera, Facade};
 use crate::model::id::Id;
 use crate::model::text::Lang;
-use crate::northbound::UpstreamConfig;
+use crate::northbound::{UpstreamConfig, WebhookConfig};
 use crate::profile::{Condition, Profile};
 use crate::southbound::LineConfig;
+use crate::southbound::vision::VisionConfig;
 use crate::store::StoreConfig;
 
 /// A checked configuration: everything in it has been looked up and fits together.
@@ -58,8 +61,16 @@ pub struct Config {
     pub devices: Vec<DeviceConfig>,
     /// `[rule.*]`
     pub rules: Vec<RuleConfig>,
+    /// `[facade.*]`, in file order.
+    pub facades: Vec<Facade>,
+    /// `[camera.*]`, in file order.
+    pub cameras: Vec<Camera>,
+    /// `[vision]`, and the ways of the cameras' events in the same order as the cameras.
+    pub vision: VisionConfig,
     /// `[upstream.*]`
     pub upstreams: Vec<UpstreamConfig>,
+    /// `[webhook.*]`
+    pub webhooks: Vec<WebhookConfig>,
 }
 
 /// A device with its profile, overrides already applied.

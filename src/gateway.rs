@@ -1,18 +1,21 @@
 //! The composition root: opens the store, builds every part, connects them, runs them, and stops them in flow order.
 //!
 //! Two runtimes, each on one thread: the *field* runtime (lines, pipeline) on the calling thread, and the *office* runtime
-//! (API, upstreams) on its own. A slow page or a slow cloud can take the office's time, never the field's: an alarm waits
+//! (API, upstreams, case desk) on its own. A slow page or a slow cloud can take the office's time, never the field's: an alarm waits
 //! for neither. One thread each also spares the wake-ups between workers, which cost more than the work at the rates of
-//! a community. The store's writer is a third thread.
+//! a community. The store's writer is a third thread, the intake of camera events a fourth (see [`vision`]).
 //!
-//! Stop order: lines → pipeline (drains what came) → store flush → upstreams (one bounded last try) → API → store close.
+//! Stop order: camera intake → lines → pipeline (drains what came) → store flush → upstreams (one bounded last try) → API → store close.
 
+mod cases;
 mod defs;
 mod field;
+mod health;
 mod office;
 mod ports;
 mod secrets;
 mod tables;
+mod vision;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -24,8 +27,11 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::config::credential::Credentials;
+use crate::gateway::cases::Cases;
 use crate::gateway::field::{Field, Wires};
+use crate::gateway::health::Records;
 use crate::gateway::office::{Office, OfficeParts};
+use crate::gateway::vision::Vision;
 use crate::model::live::{Live, LiveEvent};
 use crate::model::site::Site;
 use crate::pipeline::{Pipeline, Ports, Setup};
@@ -110,6 +116,8 @@ pub struct Running {
     pub api: SocketAddr,
     /// Each line that listens, by line number.
     pub lines: Vec<Option<SocketAddr>>,
+    /// Where cameras post their events, if they do.
+    pub vision: Option<SocketAddr>,
     /// What happens, as it happens.
     pub events: broadcast::Sender<LiveEvent>,
 }
@@ -123,6 +131,9 @@ pub struct Gateway {
     field: Field,
     office: OfficeParts,
     store: Store,
+    cases: Option<Cases>,
+    vision: Option<Vision>,
+    records: Records,
     clock: Arc<dyn Clock>,
 }
 
@@ -135,7 +146,14 @@ impl Gateway {
         let store = crate::store::open(&config.store, keys, Arc::clone(&clock))?;
         let field = Field::prepare(&config, &site, &store.opened.unsupported, credentials, &store.gateway_id)?;
         let office = OfficeParts::prepare(&config, credentials, std::mem::take(&mut defs.limits))?;
-        Ok(Self { config, site, defs, field, office, store, clock })
+        let standing = store.opened.open_alarms.iter().map(|alarm| Arc::clone(&alarm.key));
+        let mut cases = Cases::prepare(&config, &store, standing);
+        let vision = Vision::prepare(&config, credentials, &store.gateway_id)?;
+        if let (Some(cases), Some(vision)) = (&mut cases, &vision) {
+            cases.footage = vision.footage();
+        }
+        let records = Records::open(&config, &site, &store, clock.as_ref());
+        Ok(Self { config, site, defs, field, office, store, cases, vision, records, clock })
     }
 
     /// Runs until `asked` completes or a vital part is lost. `ready` is called once everything listens.
@@ -148,7 +166,7 @@ impl Gateway {
     }
 
     async fn live(self, ready: impl FnOnce(&Running), asked: impl Future<Output = ()>) -> Result<End, StartError> {
-        let Self { config, site, defs, mut field, office, store, clock } = self;
+        let Self { config, site, defs, mut field, office, store, cases, vision, records, clock } = self;
         let fatal = CancellationToken::new();
         let roster = Roster::default();
         let live = Arc::new(Live::new(site.points.len(), site.devices.len(), site.lines.len(), clock.boot()));
@@ -182,12 +200,12 @@ impl Gateway {
             gauges: Arc::default(),
             stop: middle.token(),
         };
-        let mut watched = vec![spawn_pipeline(&mut middle, setup, ports), writer_pulse(store.handle.clone())];
+        let mut watched = vec![spawn_pipeline(&mut middle, setup, ports, &records), writer_pulse(store.handle.clone())];
         // Everybody has what they need of it.
         drop(config);
         let (pulses, askers) = field.spawn(&mut south, &wires).await?;
         watched.extend(pulses);
-
+        let vision = vision::start(vision, cases.as_ref().map(|cases| &cases.intake), &clock, &roster)?;
         let mut office = Office::start(office::Wiring {
             parts: office,
             site,
@@ -195,15 +213,19 @@ impl Gateway {
             clock,
             store: (store.handle.clone(), store.reader.clone(), store.gateway_id.clone()),
             desk: desk_tx,
+            cases,
+            records,
             events: events.clone(),
             roster,
             watched,
         })?;
-        ready(&Running { api: office.address(), lines: field.listening.clone(), events });
+        let posts = vision.as_ref().and_then(|vision| vision.address);
+        ready(&Running { api: office.address(), lines: field.listening.clone(), vision: posts, events });
         let end = first_end(asked, &fatal, &store.handle, &mut office).await;
         tracing::info!(?end, "stopping");
         crate::supervise::watchdog::stopping();
         drop(askers);
+        vision::stop(vision).await;
         south.stop(STAGE_GRACE).await;
         middle.stop(STAGE_GRACE).await;
         // Held until here: the pipeline ends when it is told to, not when the lines do.
@@ -254,9 +276,9 @@ fn writer_pulse(handle: StoreHandle) -> Watched {
 }
 
 /// Spawns the pipeline; without it nothing is safe, so its loss ends the gateway.
-fn spawn_pipeline(stage: &mut Stage, setup: Setup, ports: Ports<ports::StoreSink>) -> Watched {
+fn spawn_pipeline(stage: &mut Stage, setup: Setup, ports: Ports<ports::StoreSink>, records: &Records) -> Watched {
     let pulse = Pulse::of(ports.gauges.pulse.clone());
-    let mut once = Some(Pipeline::new(setup, ports));
+    let mut once = Some(Pipeline::new(setup, ports).recorded_in(records.book()));
     stage.spawn("pipeline", Policy::Fatal, move || {
         let pipeline = once.take();
         async move {

@@ -13,10 +13,11 @@
 //!                          │ alarms: Condition → Alarm    journal
 //!                          └▶ live table ─▶ api ─▶ page, staff (acknowledge, reset)
 //!
-//!  field runtime (1 thread): lines, pipeline     writer thread: store     office runtime (1 thread): api, northbound
+//!  field runtime (1 thread): lines, pipeline     writer thread: store     office runtime (1 thread): api, northbound, cases
+//!  vision runtime (1 thread, with cameras): what they post and stream
 //! ```
 //!
-//! Three threads, so that one bad thing stops one thing: a page that renders slowly or a cloud that hangs takes the office's
+//! Threads of their own, so that one bad thing stops one thing: a page that renders slowly or a cloud that hangs takes the office's
 //! time, a disk that stalls takes the writer's, and neither delays an alarm. Within a thread, tasks talk through bounded
 //! channels of [`model`] types.
 //!
@@ -29,10 +30,13 @@
 //! | [`text`] | TOML with places: reader, fields, complaints | what the fields mean |
 //! | [`profile`] | device profiles: decoding, golden vectors | tasks, sockets |
 //! | [`predict`] | detectors that learn: one point, a trend to a limit, a whole device | clock, task, disk, profile |
-//! | [`southbound`] | lines: schedule, matching of answers, sessions, MQTT client and listener | store, cloud |
+//! | [`falling`] | camera calibration, tracks of falling objects, verdicts; pure | cases, files, clocks |
+//! | [`southbound`] | lines: schedule, matching of answers, sessions, MQTT client and listener; events of cameras | store, cloud |
 //! | [`conditioning`] | scale, range, sentinel, deadband, counters, staleness | tasks; time is an argument |
 //! | [`rules`] | limit, state, rate, count, absence, expression; delays | clock, task, database |
 //! | [`alarms`] | the ISA-18.2 states, gatehouse's own alarms, flood figures | channels, SQL |
+//! | [`cases`] | cases of falling objects and their neighbours: merging, workflow, evidence, export | SQL, cameras' protocols |
+//! | [`health`] | the health record of every device: counts, services, score; pure | clocks, profiles, SQL |
 //! | [`store`] | outbox, history, journal, retention, damage; one writer thread | what a reading means |
 //! | [`northbound`] | upstreams: cursor, lanes, retry, payloads | SQL |
 //! | [`api`] | routes, event stream, metrics, page | SQL, registers |
@@ -76,6 +80,7 @@ pub mod text;
 
 pub mod profile;
 
+pub mod falling;
 pub mod predict;
 
 pub mod southbound;
@@ -85,6 +90,9 @@ pub mod conditioning;
 pub mod rules;
 
 pub mod alarms;
+
+pub mod cases;
+pub mod health;
 
 pub mod store;
 

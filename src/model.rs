@@ -5,10 +5,17 @@
 //! Every other module meets its siblings only through these types.
 
 pub mod alarm;
+pub mod camera;
+pub mod case;
+pub mod casebook;
+pub mod casewords;
 pub mod condition;
 pub mod desk;
+pub mod facade;
 pub mod finding;
+pub mod health;
 pub mod id;
+pub mod intake;
 pub mod journal;
 pub mod link;
 pub mod live;

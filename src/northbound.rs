@@ -17,7 +17,7 @@
 //! The wire format is published in `config/schemas/` (JSON Schema and the contract in `README.md` there).
 //! Knows nothing of SQL, registers, or what a reading means.
 //!
-//! Pure: [`telemetry`], [`events`], [`compress`], [`reply`], [`backoff`], [`portion`]. I/O: `http`; tasks: `sync`, `lane`.
+//! Pure: [`telemetry`], [`events`], [`compress`], [`reply`], [`backoff`], [`portion`]. I/O: `http`; tasks: `sync`, `lane`, [`webhook`].
 
 pub mod backoff;
 pub mod compress;
@@ -33,6 +33,7 @@ pub mod reply;
 mod status;
 mod sync;
 pub mod telemetry;
+pub mod webhook;
 
 use std::time::Duration;
 
@@ -41,6 +42,7 @@ use crate::model::id::Id;
 pub use self::outbox::Outbox;
 pub use self::status::{StreamStatus, SyncReport, SyncStatus, UpstreamState};
 pub use self::sync::{Upstream, UpstreamError, UpstreamParts};
+pub use self::webhook::{Webhook, WebhookConfig};
 
 /// How long telemetry stands back behind an urgent lane that the far end answers with errors.
 pub const STAND_BACK_MAX: Duration = Duration::from_mins(1);

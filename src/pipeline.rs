@@ -39,6 +39,7 @@ pub use derived::DerivedPoint;
 pub use sink::{Models, Sink, SinkError};
 
 use self::core::Core;
+use crate::health::Book;
 use crate::model::desk::DeskCommand;
 use crate::model::link::FieldEvent;
 use crate::model::live::LiveEvent;
@@ -147,6 +148,13 @@ impl<S: Sink> Pipeline<S> {
         };
         pipeline.pass_on();
         pipeline
+    }
+
+    /// Counts readings and alarms in the health records.
+    #[must_use]
+    pub fn recorded_in(mut self, book: Arc<Book>) -> Self {
+        self.core.recorded_in(book);
+        self
     }
 
     /// Runs until all drivers are gone, or until told to stop and the store has taken everything.

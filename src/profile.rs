@@ -10,7 +10,10 @@
 
 pub mod decode;
 pub mod encode;
+pub mod health;
 pub mod message;
+mod param;
+pub mod vision;
 
 use std::time::Duration;
 
@@ -19,6 +22,8 @@ use crate::model::id::Id;
 use crate::model::reading::PointKind;
 use crate::model::text::Text;
 use crate::model::unit::Unit;
+
+pub use param::Param;
 
 /// A whole profile.
 #[derive(Debug, Clone)]
@@ -49,6 +54,8 @@ pub struct Profile {
     pub points: Vec<PointSpec>,
     /// Alarms, in file order.
     pub alarms: Vec<AlarmSpec>,
+    /// What counts for the health record.
+    pub health: health::HealthSpec,
     /// Golden vectors.
     pub tests: Vec<TestVector>,
 }
@@ -109,21 +116,6 @@ pub struct Availability {
     pub online: String,
     /// Payload that means gone.
     pub offline: String,
-}
-
-/// A setting of a profile.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Param {
-    /// Its name in `set = {..}` and in expressions.
-    pub id: Id,
-    /// What it is.
-    pub name: Text,
-    /// Unit.
-    pub unit: Option<Unit>,
-    /// Value unless the site says otherwise.
-    pub default: f64,
-    /// Accepted range.
-    pub range: (f64, f64),
 }
 
 /// A point of a profile.
@@ -391,6 +383,8 @@ pub enum Condition {
     Anomaly {
         /// The point.
         point: String,
+        /// Means over so long are looked at.
+        every: Duration,
         /// Commissioning.
         learn: Duration,
     },

@@ -4,6 +4,7 @@
 //! profiles as the gateway reads them with, so any site file can be simulated; what happens to them stands in a script.
 //! Knows nothing of the gateway's insides: it is on the other end of the wire.
 
+pub mod camera;
 pub mod cloud;
 pub mod modbus;
 pub mod mqtt;

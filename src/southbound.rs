@@ -3,6 +3,7 @@
 pub mod modbus;
 pub mod mqtt;
 pub mod schedule;
+pub mod vision;
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -13,8 +13,10 @@
 //! ```text
 //! lock              held by the running instance
 //! reserve           16 MiB given back when the disk is full, so that alarms still fit
-//! state.db          journal, alarms, cursors, anchors, learned registers, gaps, marks     (WAL, FULL)
+//! state.db          journal, alarms, health records, cursors, anchors, learned registers, gaps, marks     (WAL, FULL)
 //! state.bak         whole copy of state.db, daily and after learning                       (VACUUM INTO, rename)
+//! cases.db          cases, sightings, steps; made with the first case                         (WAL, FULL)
+//! evidence/<case>/  pictures and events of cases; written by [`crate::cases`], not by the store
 //! log/00000017.db   segment of the outbox, at most 64 MiB or a sixteenth of the quota; all but the newest are sealed   (WAL, FULL; sealed: plain)
 //! history/00020779.db   one UTC day, by days since 1970-01-01                              (WAL, FULL)
 //! quarantine/NAME.BOOT.N   damaged files, the last 3, at most 64 MiB
@@ -52,6 +54,8 @@
 //! **Fold.** See [`historian`]: an hour after its end, in passes within a fixed budget of memory, visible when finished.
 
 mod block;
+pub mod casebook;
+mod cases;
 mod codec;
 mod columns;
 mod files;
@@ -82,6 +86,7 @@ use std::time::Duration;
 use crate::clock::Clock;
 use crate::model::stored::OpenReport;
 
+pub use casebook::{CaseReader, KeptCases};
 pub use handle::StoreHandle;
 pub use reader::StoreReader;
 

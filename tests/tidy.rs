@@ -13,25 +13,29 @@ const LAYERS: &[(&str, &str)] = &[
     ("text", "model"),
     ("profile", "model text"),
     ("predict", ""),
+    ("falling", ""),
     ("southbound", "model clock profile"),
     ("conditioning", "model profile"),
     ("rules", "model profile predict"),
     ("alarms", "model profile"),
+    ("cases", "model clock"),
+    ("health", "model"),
     ("store", "model clock"),
     ("northbound", "model clock"),
     ("api", "model clock"),
-    ("pipeline", "model clock conditioning rules alarms"),
+    ("pipeline", "model clock conditioning rules alarms health"),
     ("supervise", "clock"),
     ("config", "model text profile southbound conditioning rules alarms store northbound api"),
     (
         "gateway",
-        "model clock profile southbound conditioning rules alarms store northbound api pipeline supervise config",
+        "model clock profile falling southbound conditioning rules alarms cases health store northbound api pipeline supervise \
+         config",
     ),
     ("sim", "model clock profile southbound conditioning supervise config"),
     (
         "cli",
-        "model clock text profile southbound conditioning rules alarms store northbound api supervise config gateway \
-         sim",
+        "model clock text profile predict falling southbound conditioning rules alarms cases store northbound api supervise config \
+         gateway sim",
     ),
 ];
 

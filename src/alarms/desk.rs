@@ -8,6 +8,7 @@ use crate::alarms::figures::{Births, FLOOD_ABOVE};
 use crate::alarms::slot::{AlarmDef, Home, Slot, announce, own};
 use crate::alarms::{builtin, machine};
 use crate::model::alarm::{Acknowledged, AlarmChange, AlarmEvent, AlarmRecord, AlarmState, Level, Snapshot, Trigger};
+use crate::model::case::CaseNo;
 use crate::model::condition::{ConditionChange, Tri};
 use crate::model::desk::{AlarmFigures, DeskError, Handled, Signal};
 use crate::model::finding::Explanation;
@@ -25,9 +26,9 @@ pub type Look<'a> = &'a dyn Fn(&[PointIx]) -> Vec<Snapshot>;
 /// All alarms of the site.
 #[derive(Debug)]
 pub struct Desk {
-    boot: u64,
+    pub(super) boot: u64,
     /// Rules first, by `RuleIx`; then lines, devices, store, clock, upstreams.
-    slots: Vec<Slot>,
+    pub(super) slots: Vec<Slot>,
     lines: usize,
     devices: usize,
     store: usize,
@@ -35,9 +36,12 @@ pub struct Desk {
     /// By device: its line's index, name and place.
     homes: Vec<Home>,
     line_down: Vec<bool>,
-    ids: BTreeMap<Arc<str>, usize>,
+    pub(super) ids: BTreeMap<Arc<str>, usize>,
     closed: VecDeque<AlarmRecord>,
     births: Births,
+    /// Slots of reported alarms by key, and slots that are free again.
+    pub(super) reported: BTreeMap<Arc<str>, usize>,
+    pub(super) free: Vec<usize>,
     /// Not later than the earliest `Slot::wake`.
     wake: Option<BootMs>,
 }
@@ -86,6 +90,8 @@ impl Desk {
             ids: BTreeMap::new(),
             closed: VecDeque::new(),
             births: Births::default(),
+            reported: BTreeMap::new(),
+            free: Vec::new(),
             wake: None,
         };
         let events = desk.restore(restored, now);
@@ -100,6 +106,10 @@ impl Desk {
             self.slots.iter().enumerate().map(|(ix, slot)| (Arc::clone(&slot.def.key), ix)).collect();
         let mut events = Vec::new();
         for mut alarm in restored {
+            if CaseNo::of_key(&alarm.key).is_some() && !self.reported.contains_key(&alarm.key) {
+                self.readmit(alarm);
+                continue;
+            }
             let home =
                 by_key.get(&alarm.key).copied().filter(|ix| self.slots.get(*ix).is_some_and(|s| s.open.is_none()));
             if let Some(ix) = home {
@@ -360,7 +370,7 @@ impl Desk {
         self.wake_by(due);
     }
 
-    fn rise(
+    pub(super) fn rise(
         &mut self,
         ix: usize,
         at: BootMs,
@@ -393,7 +403,7 @@ impl Desk {
         }
     }
 
-    fn fall(&mut self, ix: usize, at: BootMs, now: &Anchor, out: &mut Vec<AlarmEvent>) {
+    pub(super) fn fall(&mut self, ix: usize, at: BootMs, now: &Anchor, out: &mut Vec<AlarmEvent>) {
         let Some(slot) = self.slots.get_mut(ix) else { return };
         slot.held = false;
         slot.due = None;
@@ -412,6 +422,7 @@ impl Desk {
             if self.closed.len() == CLOSED_MAX {
                 self.closed.pop_front();
             }
+            self.vacate(ix, &alarm.key);
             self.closed.push_back(alarm);
         }
     }

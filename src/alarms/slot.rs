@@ -51,6 +51,8 @@ pub(super) struct Slot {
     pub(super) open: Option<AlarmRecord>,
     /// Onset of the youngest alarm of this boot; ids are made of it, so two never share one.
     pub(super) onset: Option<BootMs>,
+    /// Name and place of a reported alarm, which no device stands behind.
+    pub(super) spot: Option<(String, String)>,
 }
 
 #[derive(Debug)]
@@ -64,7 +66,7 @@ pub(super) struct Home {
 
 impl Slot {
     pub(super) fn new(def: AlarmDef) -> Self {
-        Self { def, reason: None, children: 0, due: None, over: None, held: false, open: None, onset: None }
+        Self { def, reason: None, children: 0, due: None, over: None, held: false, open: None, onset: None, spot: None }
     }
 
     /// When time alone changes something.
@@ -101,8 +103,8 @@ impl Slot {
             id: format!("{}@{boot}-{}", def.key, at.0).into(),
             key: Arc::clone(&def.key),
             device: home.map_or_else(String::new, |h| h.id.clone()),
-            device_name: home.map_or_else(String::new, |h| h.name.clone()),
-            at: home.map_or_else(String::new, |h| h.at.clone()),
+            device_name: home.map(|h| &h.name).or(self.spot.as_ref().map(|s| &s.0)).cloned().unwrap_or_default(),
+            at: home.map(|h| &h.at).or(self.spot.as_ref().map(|s| &s.1)).cloned().unwrap_or_default(),
             level: def.level,
             text: def.text.clone(),
             state: AlarmState::Unacknowledged,

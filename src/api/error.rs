@@ -27,6 +27,8 @@ pub enum Code {
     WrongHost,
     /// The alarm cannot be reset yet: its condition holds.
     NotResettable,
+    /// The case is not where this step could follow.
+    CaseStep,
     /// Something inside failed; try again, then look at the log.
     Internal,
     /// Too much at once, or not ready; try again.
@@ -35,7 +37,7 @@ pub enum Code {
 
 impl Code {
     /// All of them, for the catalogue's test.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::BadRequest,
         Self::CrossSite,
         Self::NotFound,
@@ -44,6 +46,7 @@ impl Code {
         Self::MediaType,
         Self::WrongHost,
         Self::NotResettable,
+        Self::CaseStep,
         Self::Internal,
         Self::Busy,
     ];
@@ -60,6 +63,7 @@ impl Code {
             Self::MediaType => "media_type",
             Self::WrongHost => "wrong_host",
             Self::NotResettable => "not_resettable",
+            Self::CaseStep => "case_step",
             Self::Internal => "internal",
             Self::Busy => "busy",
         }
@@ -77,6 +81,7 @@ impl Code {
             Self::MediaType => ("error.media_type", "error.media_type.help"),
             Self::WrongHost => ("error.wrong_host", "error.wrong_host.help"),
             Self::NotResettable => ("error.not_resettable", "error.not_resettable.help"),
+            Self::CaseStep => ("error.case_step", "error.case_step.help"),
             Self::Internal => ("error.internal", "error.internal.help"),
             Self::Busy => ("error.busy", "error.busy.help"),
         }
@@ -93,7 +98,7 @@ impl Code {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::WrongHost => StatusCode::MISDIRECTED_REQUEST,
-            Self::NotResettable => StatusCode::CONFLICT,
+            Self::NotResettable | Self::CaseStep => StatusCode::CONFLICT,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
         }

@@ -3,7 +3,7 @@
 use axum::Json;
 use utoipa::OpenApi;
 
-use crate::api::{events, learning, routes};
+use crate::api::{cases, events, health, learning, page, routes};
 
 /// The document; every handler of [`routes::routes`] stands here (a test holds it).
 #[derive(OpenApi)]
@@ -17,6 +17,10 @@ use crate::api::{events, learning, routes};
         routes::lines,
         routes::devices,
         routes::device,
+        health::one,
+        health::all,
+        health::enter,
+        page::records::health_csv,
         routes::points,
         routes::point,
         routes::history,
@@ -27,6 +31,14 @@ use crate::api::{events, learning, routes};
         routes::sync,
         learning::outlooks,
         learning::relearn,
+        cases::cases,
+        cases::statistics,
+        cases::notice,
+        cases::key,
+        cases::case,
+        cases::step,
+        cases::picture,
+        cases::export,
         events::events,
         document
     )

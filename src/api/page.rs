@@ -6,11 +6,15 @@
 
 mod alarms;
 mod card;
+mod cases;
 mod chart;
 mod csv;
 mod device;
 mod devices;
+mod drawing;
 mod explain;
+mod qr;
+pub(crate) mod records;
 mod sync;
 mod when;
 
@@ -44,7 +48,14 @@ pub(super) fn router() -> Router<Arc<App>> {
         .route("/alarms.csv", get(csv::alarms))
         .route("/devices", get(devices::tree))
         .route("/devices/{id}", get(device::one))
+        .route("/devices/{id}/qr.svg", get(records::code))
+        .route("/health", get(records::list))
+        .route("/health.csv", get(records::list_csv))
         .route("/history.csv", get(csv::history))
+        .route("/cases", get(cases::list))
+        .route("/cases/figures", get(cases::figures))
+        .route("/cases/notice", get(cases::notice))
+        .route("/cases/{id}", get(cases::one))
         .route("/sync", get(sync::sync))
         .route("/static/app.css", file("text/css; charset=utf-8", include_str!("page/static/app.css")))
         .route("/static/app.js", file("text/javascript; charset=utf-8", include_str!("page/static/app.js")))
@@ -69,6 +80,7 @@ fn file(kind: &'static str, text: &'static str) -> MethodRouter<Arc<App>> {
 enum Tab {
     Alarms,
     Devices,
+    Cases,
     Sync,
     None,
 }
@@ -101,6 +113,8 @@ struct Shell {
     /// Place in the journal that this page shows; the script follows from here.
     after: Option<u64>,
     epoch: String,
+    /// The site has cameras.
+    has_cases: bool,
     /// Device whose values the script follows.
     follow: Option<String>,
 }
@@ -138,6 +152,7 @@ impl Shell {
             facts: Vec::new(),
             after: None,
             epoch: String::new(),
+            has_cases: app.ports.cases.is_some(),
             follow: None,
         }
     }

@@ -13,8 +13,12 @@ use tokio::sync::broadcast;
 
 use crate::clock::Clock;
 use crate::model::alarm::{AlarmEvent, AlarmRecord, Level};
+use crate::model::case::{Act, ActError, Acted, Case, CaseFilter, CaseNo, CaseStory};
+use crate::model::casebook::Statistics;
 use crate::model::desk::{DeskError, Handled};
-use crate::model::id::PointIx;
+use crate::model::facade::Watched;
+use crate::model::health::{Around, HealthEntry, HealthReport, Spot};
+use crate::model::id::{DeviceIx, PointIx};
 use crate::model::journal::{Cursor, Stream};
 use crate::model::live::{Live, LiveEvent};
 use crate::model::site::Site;
@@ -43,6 +47,10 @@ pub struct Ports {
     pub health: Arc<dyn Fn() -> Health + Send + Sync>,
     /// Alarm limits by point, drawn into trends.
     pub limits: Arc<BTreeMap<PointIx, Vec<LimitLine>>>,
+    /// Cases of cameras; none where no camera is set up.
+    pub cases: Option<Arc<dyn CaseBook>>,
+    /// Health records.
+    pub records: Arc<dyn HealthBook>,
 }
 
 impl fmt::Debug for Ports {
@@ -79,6 +87,9 @@ pub trait Archive: Send + Sync + fmt::Debug {
     /// The history of `device.point` between two wall times in at most `max` equal steps.
     fn history(&self, key: &str, from: WallMs, to: WallMs, max: usize) -> Result<History, ReadError>;
 
+    /// What people entered into the health record of a device, newest first.
+    fn health_entries(&self, device: &str, max: usize) -> Result<Vec<HealthEntry>, ReadError>;
+
     /// How the disk does. Must return at once.
     fn status(&self) -> StoreStatus;
 }
@@ -110,6 +121,32 @@ pub enum Refusal {
     /// The desk cannot be reached or its journal does not sync; try again.
     #[error("the alarm desk is not ready: {0}")]
     Unavailable(String),
+}
+
+/// A future of the health records.
+pub type EntryFuture<'a> = Pin<Box<dyn Future<Output = Result<HealthEntry, EntryRefusal>> + Send + 'a>>;
+
+/// Why an entry was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum EntryRefusal {
+    /// The device has no such service, or the entry names one without being about it.
+    #[error("no such service")]
+    Service,
+    /// The disk did not take it; try again.
+    #[error("the entry could not be kept: {0}")]
+    Unavailable(String),
+}
+
+/// The health records of the devices. Only [`HealthBook::enter`] waits for the disk; a deadline is the caller's.
+pub trait HealthBook: Send + Sync + fmt::Debug {
+    /// The report of a device.
+    fn report(&self, device: DeviceIx, around: &Around) -> Option<HealthReport>;
+
+    /// Times of the week with many faults, over all devices of a kind.
+    fn spots_of(&self, kind: &str) -> Vec<Spot>;
+
+    /// A person enters something; answered when it is on disk.
+    fn enter(&self, entry: HealthEntry) -> EntryFuture<'_>;
 }
 
 /// The upstreams.
@@ -154,6 +191,63 @@ pub struct StreamStatus {
     pub per_second: f64,
     /// Refused for good by the far end since start.
     pub rejected: u64,
+}
+
+/// A future of the case desk.
+pub type ActFuture<'a> = Pin<Box<dyn Future<Output = Result<Acted, ActError>> + Send + 'a>>;
+
+/// A file of a case's evidence, as the page shows it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+pub struct CaseFileInfo {
+    /// Name in the folder.
+    pub file: String,
+    /// `event`, `verdict`, `picture`, `clip`.
+    pub kind: &'static str,
+    /// Media type.
+    pub media_type: String,
+    /// Size.
+    pub bytes: u64,
+    /// SHA-256, hex.
+    pub sha256: String,
+    /// Camera id.
+    pub camera: String,
+    /// The camera's id of the event.
+    pub event_id: String,
+    /// When it was kept, UTC milliseconds.
+    pub kept_ms: i64,
+}
+
+/// Cases of cameras. All but [`CaseBook::watched`] and [`CaseBook::act`] block on the disk.
+pub trait CaseBook: Send + Sync + fmt::Debug {
+    /// Cameras and facades. Returns at once.
+    fn watched(&self) -> &Watched;
+
+    /// Cases, newest first.
+    fn list(&self, filter: &CaseFilter) -> Result<Vec<Case>, ReadError>;
+
+    /// One case with its sightings and steps.
+    fn story(&self, no: CaseNo) -> Result<Option<CaseStory>, ReadError>;
+
+    /// Its evidence.
+    fn files(&self, no: CaseNo) -> Result<Vec<CaseFileInfo>, ReadError>;
+
+    /// A picture or clip with its media type: masked, or as it was kept. `None` if there is none that may be shown.
+    fn picture(&self, no: CaseNo, file: &str, full: bool) -> Result<Option<(String, Vec<u8>)>, ReadError>;
+
+    /// The sealed bundle.
+    fn bundle(&self, no: CaseNo, by: &str, full: bool) -> Result<Option<Vec<u8>>, ReadError>;
+
+    /// Figures of the last `days`.
+    fn statistics(&self, days: i64) -> Result<Statistics, ReadError>;
+
+    /// The same without anything that points at a household.
+    fn notice(&self, all: &Statistics) -> Statistics;
+
+    /// The evidence key's public half as PEM.
+    fn public_key(&self) -> Result<String, ReadError>;
+
+    /// A person does something; answered when it is on disk. A deadline is the caller's.
+    fn act(&self, no: CaseNo, act: Act, by: String, note: String) -> ActFuture<'_>;
 }
 
 /// How gatehouse itself does.

@@ -14,7 +14,7 @@ use crate::api::dto;
 use crate::api::error::{ApiError, Code, ErrorBody};
 use crate::api::lang::Words;
 use crate::api::ports::{DeskFuture, Refusal};
-use crate::api::{App, events, guard, journal, learning, metrics, openapi, page, view};
+use crate::api::{App, cases, events, guard, health as records, journal, learning, metrics, openapi, page, view};
 use crate::model::desk::DeskError;
 use crate::model::id::{DeviceIx, LineIx, PointIx};
 use crate::model::stored::AlarmFilter;
@@ -43,6 +43,10 @@ pub(crate) fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Arc<App>
         ("get", "/api/v1/lines", get(lines)),
         ("get", "/api/v1/devices", get(devices)),
         ("get", "/api/v1/devices/{id}", get(device)),
+        ("get", "/api/v1/devices/{id}/health", get(records::one)),
+        ("get", "/api/v1/devices/{id}/health.csv", get(page::records::health_csv)),
+        ("post", "/api/v1/devices/{id}/health/entries", post(records::enter)),
+        ("get", "/api/v1/health/devices", get(records::all)),
         ("get", "/api/v1/points", get(points)),
         ("get", "/api/v1/points/{key}", get(point)),
         ("get", "/api/v1/history", get(history)),
@@ -50,6 +54,14 @@ pub(crate) fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Arc<App>
         ("get", "/api/v1/alarms/{id}", get(alarm)),
         ("post", "/api/v1/alarms/{id}/acknowledge", post(acknowledge)),
         ("post", "/api/v1/alarms/{id}/reset", post(reset)),
+        ("get", "/api/v1/cases", get(cases::cases)),
+        ("get", "/api/v1/cases/statistics", get(cases::statistics)),
+        ("get", "/api/v1/cases/notice", get(cases::notice)),
+        ("get", "/api/v1/cases/key", get(cases::key)),
+        ("get", "/api/v1/cases/{id}", get(cases::case)),
+        ("post", "/api/v1/cases/{id}/steps", post(cases::step)),
+        ("get", "/api/v1/cases/{id}/pictures/{file}", get(cases::picture)),
+        ("get", "/api/v1/cases/{id}/export", get(cases::export)),
         ("get", "/api/v1/sync", get(sync)),
         ("get", "/api/v1/outlooks", get(learning::outlooks)),
         ("post", "/api/v1/rules/{key}/relearn", post(learning::relearn)),

@@ -20,15 +20,19 @@ use crate::gateway::{End, Gateway, Running};
 use crate::model::alarm::AlarmChange;
 use crate::model::live::LiveEvent;
 use crate::model::text::Lang;
+use crate::sim::camera::Cameras;
 use crate::sim::cloud::{CloudHandle, MockCloud};
 use crate::sim::mqtt::Target;
 use crate::sim::script::Script;
 use crate::sim::town::{Ports, Town};
 use crate::southbound::LinePath;
+use crate::southbound::vision::Way;
 use crate::text::quantity;
 
 const SITE: &str = include_str!("../../config/demo.toml");
 const SCRIPT: &str = include_str!("../../config/demo_script.toml");
+/// Where the demo's site file has its cameras; replaced by a free port.
+const CAMERAS: &str = "127.0.0.1:1580";
 /// The page's usual place; another port is taken when it is in use.
 const PAGE_PORT: u16 = 8080;
 
@@ -63,7 +67,7 @@ pub(crate) fn main(args: &DemoArgs) -> Result<ExitCode> {
     config.api.bind = page_address(args.port)?;
 
     let runtime = super::run::office_runtime()?;
-    let (cloud, town) = runtime.block_on(open_world(&mut config))?;
+    let (cloud, town, cameras) = runtime.block_on(open_world(&mut config))?;
     let handle = cloud.handle();
     if args.data.as_ref().is_some_and(|dir| dir.join("state.db").exists()) {
         // The cloud of the last time has ended with the last demo.
@@ -74,7 +78,7 @@ pub(crate) fn main(args: &DemoArgs) -> Result<ExitCode> {
 
     let stop = CancellationToken::new();
     let (tell, told) = oneshot::channel();
-    let world = World { cloud, town, lang, stop: stop.clone() };
+    let world = World { cloud, town, cameras, lang, stop: stop.clone() };
     let thread = std::thread::Builder::new().name("town".into()).spawn(move || runtime.block_on(world.live(told)))?;
     let end = gateway.run(
         |running| {
@@ -115,7 +119,7 @@ fn page_address(wanted: Option<u16>) -> Result<SocketAddr> {
     free.and_then(|l| l.local_addr()).context("no free port")
 }
 
-async fn open_world(config: &mut Config) -> Result<(MockCloud, Town)> {
+async fn open_world(config: &mut Config) -> Result<(MockCloud, Town, Cameras)> {
     let cloud = MockCloud::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.context("no port for the mock cloud")?;
     for upstream in &mut config.upstreams {
         upstream.url = format!("http://{}", cloud.addr());
@@ -127,15 +131,26 @@ async fn open_world(config: &mut Config) -> Result<(MockCloud, Town)> {
             bind.set_port(free.context("no free port for the listener")?.port());
         }
     }
+    let cameras = Cameras::open().await.context("no port for the simulated cameras")?;
+    let at = cameras.address().context("no port for the simulated cameras")?;
+    for source in &mut config.vision.sources {
+        if let Way::Stream(stream) = &mut source.way {
+            stream.url = stream.url.replace(CAMERAS, &at.to_string());
+        }
+        if let Some(fetch) = &mut source.fetch {
+            fetch.url = fetch.url.replace(CAMERAS, &at.to_string());
+        }
+    }
     let script = Script::parse(SCRIPT).map_err(anyhow::Error::msg).context("the demo's own script")?;
     let town = Town::open(config, script, Ports::Free).await.context("cannot open a simulated line")?;
-    Ok((cloud, town))
+    Ok((cloud, town, cameras))
 }
 
 /// Everything outside the gateway, on a thread of its own.
 struct World {
     cloud: MockCloud,
     town: Town,
+    cameras: Cameras,
     lang: Lang,
     stop: CancellationToken,
 }
@@ -143,7 +158,7 @@ struct World {
 impl World {
     /// Lives until stopped; returns how many alarms were raised.
     async fn live(self, told: oneshot::Receiver<Running>) -> u64 {
-        let Self { cloud, town, lang, stop } = self;
+        let Self { cloud, town, cameras, lang, stop } = self;
         let handle = cloud.handle();
         let Ok(running) = told.await else { return 0 };
         let lines = running.lines.clone();
@@ -156,10 +171,12 @@ impl World {
         let mut alarms = 0;
         let town = town.run(targets, stop);
         let cloud = cloud.run();
-        tokio::pin!(town, cloud);
+        let cameras = cameras.run();
+        tokio::pin!(town, cloud, cameras);
         loop {
             tokio::select! {
                 () = &mut town => return alarms,
+                () = &mut cameras => return alarms,
                 end = &mut cloud => {
                     tracing::error!(?end, "the mock cloud ended");
                     return alarms;

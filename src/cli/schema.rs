@@ -29,6 +29,8 @@ enum Of {
     Site,
     /// A device profile.
     Profile,
+    /// A vision profile.
+    Vision,
     /// A document for people about both.
     Reference,
 }
@@ -37,6 +39,7 @@ pub(crate) fn main(args: &SchemaArgs) -> Result<ExitCode> {
     let schema = match args.of {
         Of::Site => config::schema(),
         Of::Profile => config::profile_schema(),
+        Of::Vision => config::vision_schema(),
         Of::Reference => {
             print!("{}", config::reference(Lang::from_tag(&args.lang).unwrap_or(Lang::En)));
             return Ok(ExitCode::SUCCESS);

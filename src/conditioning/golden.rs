@@ -114,9 +114,7 @@ pub fn run(profile: &Profile, judge: &dyn Judge) -> Vec<GoldenResult> {
 
 fn run_one(profile: &Profile, test: &TestVector, judge: &dyn Judge) -> Vec<Text> {
     let mut faults = Vec::new();
-    let mut params: BTreeMap<String, f64> =
-        profile.params.iter().map(|p| (p.id.as_str().to_owned(), p.default)).collect();
-    params.extend(test.set.iter().cloned());
+    let params = profile.settings(&test.set.iter().cloned().collect());
     let mut values = Values { profile, readings: vec![None; profile.points.len()], params };
     let mut conditioner = Conditioner::new(PointRule::of_device(profile, PointIx(0), EVERY));
     let mut out = Output::default();

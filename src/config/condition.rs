@@ -106,7 +106,9 @@ fn condition(record: &Record, names: &Names<'_>, cx: &mut Context<'_>) -> Option
     }
     if let Some(anomaly) = record.record("anomaly") {
         let point = point(anomaly, names, cx, Some("anomaly"))?;
-        return Some(Condition::Anomaly { point, learn: anomaly.duration("learn").unwrap_or_default() });
+        let (every, learn) =
+            (anomaly.duration("every").unwrap_or_default(), anomaly.duration("learn").unwrap_or_default());
+        return Some(Condition::Anomaly { point, every, learn });
     }
     if let Some(device) = record.record("device_anomaly") {
         return device_anomaly(device, names, cx);

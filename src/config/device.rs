@@ -214,8 +214,7 @@ fn addressed(address: &DeviceAddress, span: Span, frame: &Frame, cx: &mut Contex
 
 /// All parameters of the profile, with the values given in `set`.
 fn params(profile: &Profile, record: &Record, cx: &mut Context<'_>) -> BTreeMap<String, f64> {
-    let mut values: BTreeMap<String, f64> =
-        profile.params.iter().map(|p| (p.id.as_str().to_owned(), p.default)).collect();
+    let mut given: BTreeMap<String, f64> = BTreeMap::new();
     for entry in record.map("set") {
         let Some(param) = profile.params.iter().find(|p| p.id.as_str() == entry.key) else {
             let there = profile.params.iter().map(|p| p.id.as_str());
@@ -225,14 +224,14 @@ fn params(profile: &Profile, record: &Record, cx: &mut Context<'_>) -> BTreeMap<
         let Some(value) = entry.item.value.number() else { continue };
         let (low, high) = param.range;
         if (low..=high).contains(&value) {
-            values.insert(entry.key.clone(), value);
+            given.insert(entry.key.clone(), value);
         } else {
             let message = (format!("{value} is outside {low} .. {high}"), format!("{value} 超出范围 {low} .. {high}"));
             let help = ("the profile gives this range", "此范围由模板规定");
             cx.error(code::RANGE, entry.item.span, (&message.0, &message.1), help);
         }
     }
-    values
+    profile.settings(&given)
 }
 
 /// Complains about credentials that are not there or that others could read.

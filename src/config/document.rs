@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::config::fields::profile::PROFILE_FILE;
 use crate::config::fields::site::SITE_FILE;
+use crate::config::fields::vision_profile::VISION_FILE;
 use crate::model::text::Lang;
 use crate::model::unit::UNITS;
 use crate::text::code;
@@ -20,6 +21,12 @@ pub fn schema() -> Value {
 #[must_use]
 pub fn profile_schema() -> Value {
     draft::schema(&PROFILE_FILE, "gatehouse:profile")
+}
+
+/// JSON Schema (draft-07) of a vision profile.
+#[must_use]
+pub fn vision_schema() -> Value {
+    draft::schema(&VISION_FILE, "gatehouse:vision")
 }
 
 fn put(out: &mut String, text: std::fmt::Arguments<'_>) {
@@ -45,6 +52,8 @@ pub fn reference(lang: Lang) -> String {
     seen.retain(|name| *name != "point");
     put(&mut out, format_args!("## {}\n\n", bi("Profile files", "设备模板文件").get(lang)));
     out.push_str(&generate::sections(&PROFILE_FILE, lang, &mut seen));
+    put(&mut out, format_args!("## {}\n\n", bi("Vision profiles", "视觉模板文件").get(lang)));
+    out.push_str(&generate::sections(&VISION_FILE, lang, &mut seen));
     put(&mut out, format_args!("## {}\n\n", bi("Units", "单位").get(lang)));
     let units: Vec<String> = UNITS.iter().map(|(unit, _)| format!("`{unit}`")).collect();
     put(&mut out, format_args!("{}\n\n", units.join(", ")));

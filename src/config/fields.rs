@@ -3,8 +3,11 @@
 //! Reader, suggestions, JSON Schema and reference all come from here. A key is added here first.
 
 pub mod condition;
+pub mod health;
 pub mod profile;
 pub mod site;
+mod vision;
+pub mod vision_profile;
 
 use crate::text::field::{Bi, Kind, bi};
 
@@ -30,6 +33,7 @@ mod tests {
 
     use super::profile::PROFILE_FILE;
     use super::site::SITE_FILE;
+    use super::vision_profile::VISION_FILE;
     use crate::text::field::{Kind, Need, Table};
     use crate::text::reader::default_of;
 
@@ -64,6 +68,7 @@ mod tests {
         let mut seen = BTreeSet::new();
         check(&SITE_FILE, &mut seen);
         check(&PROFILE_FILE, &mut seen);
+        check(&VISION_FILE, &mut seen);
         assert!(seen.len() > 20, "{}", seen.len());
     }
 }

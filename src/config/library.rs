@@ -35,6 +35,11 @@ impl<'a> Library<'a> {
         Self { dirs, shipped, read: BTreeMap::new() }
     }
 
+    /// The folders that are searched before the shipped profiles.
+    pub(crate) fn dirs(&self) -> &'a [PathBuf] {
+        self.dirs
+    }
+
     /// The profile called `id`, read on first use; `None` (and a complaint at `from`) when there is none.
     pub(crate) fn get(&mut self, id: &str, from: Option<Span>, cx: &mut Context<'_>) -> Option<&Known> {
         if !self.read.contains_key(id) {
@@ -146,7 +151,8 @@ fn entries(dir: &std::path::Path) -> impl Iterator<Item = PathBuf> {
 }
 
 fn folders(dir: &std::path::Path) -> Vec<PathBuf> {
-    entries(dir).filter(|p| p.is_dir()).collect()
+    // Vision profiles are of another form and have a list of their own.
+    entries(dir).filter(|p| p.is_dir() && !p.ends_with("vision")).collect()
 }
 
 fn files(dir: &std::path::Path) -> Vec<PathBuf> {

@@ -1,5 +1,6 @@
 //! A profile from its record: everything in it looked up and made to fit together. Pure.
 
+mod health;
 mod point;
 mod vector;
 
@@ -47,6 +48,10 @@ pub(crate) fn build(record: &Record, base: Option<&Profile>, cx: &mut Context<'_
         Some(base) => base.alarms.clone(),
         None => judged(record, &points, &params, &kinds, cx),
     };
+    let health = match base {
+        Some(base) => base.health.clone(),
+        None => record.record("health").map(|r| health::build(r, &kinds, &params, cx)).unwrap_or_default(),
+    };
     let tests = match base {
         Some(base) => base.tests.clone(),
         None => vector::build(record, &kinds, &params, cx),
@@ -65,6 +70,7 @@ pub(crate) fn build(record: &Record, base: Option<&Profile>, cx: &mut Context<'_
         params,
         points,
         alarms,
+        health,
         tests,
     };
     (cx.report.errors() == before && !record.faulty).then_some(profile)
@@ -167,9 +173,51 @@ fn params(record: &Record, cx: &mut Context<'_>) -> Vec<Param> {
             let help = ("change the default or the range", "请修改缺省值或范围");
             cx.error(code::RANGE, inner.span_of("default"), (&message.0, &message.1), help);
         }
-        params.push(Param { id, name: inner.two("name"), unit: inner.unit("unit"), default, range });
+        let by = inner.id("by").map(|of| (of.clone(), defaults_by(inner, range, cx)));
+        params.push(Param { id, name: inner.two("name"), unit: inner.unit("unit"), default, by, range });
     }
+    decided(record, &params, cx);
     params
+}
+
+/// The default for each value of the deciding parameter.
+fn defaults_by(record: &Record, range: (f64, f64), cx: &mut Context<'_>) -> Vec<(i64, f64)> {
+    let mut table = Vec::new();
+    for entry in record.map("defaults") {
+        let (Ok(key), Some(value)) = (entry.key.parse(), entry.item.value.number()) else {
+            let message = (format!("`{}` is not a whole number", entry.key), format!("`{}` 不是整数", entry.key));
+            let help = ("write `{ 1 = 1.8, 2 = 2.8 }`", "请写 `{ 1 = 1.8, 2 = 2.8 }`");
+            cx.error(code::TYPE, entry.key_span, (&message.0, &message.1), help);
+            continue;
+        };
+        if (range.0..=range.1).contains(&value) {
+            table.push((key, value));
+        } else {
+            let message = (
+                format!("the default {value} is outside the range {} .. {}", range.0, range.1),
+                format!("缺省值 {value} 超出范围 {} .. {}", range.0, range.1),
+            );
+            let help = ("change the default or the range", "请修改缺省值或范围");
+            cx.error(code::RANGE, entry.item.span, (&message.0, &message.1), help);
+        }
+    }
+    table
+}
+
+/// A deciding parameter is another one, and decides by itself: no chains, no circles.
+fn decided(record: &Record, params: &[Param], cx: &mut Context<'_>) {
+    for param in params {
+        let Some((by, _)) = &param.by else { continue };
+        if params.iter().any(|p| p.id == *by && p.by.is_none() && p.id != param.id) {
+            continue;
+        }
+        let entry = record.map("param").iter().find(|e| e.key == param.id.as_str());
+        let span = entry.and_then(|e| e.item.value.record()).map_or(record.span, |r| r.span_of("by"));
+        let message =
+            (format!("`{by}` is no parameter that decides by itself"), format!("`{by}` 不是可独立取值的参数"));
+        let help = ("name another parameter of this profile without `by`", "请写本模板中另一个没有 `by` 的参数");
+        cx.error(code::UNKNOWN_PARAM, span, (&message.0, &message.1), help);
+    }
 }
 
 /// A point and a parameter of one name could not be told apart in expressions.

@@ -11,11 +11,11 @@ use crate::config::credential::Credentials;
 use crate::config::device::{Devices, credentials};
 use crate::config::library::Library;
 use crate::config::notation::{net, split_key};
-use crate::config::{Config, DeviceConfig, RuleConfig, line};
+use crate::config::{Config, DeviceConfig, RuleConfig, line, vision};
 use crate::model::id::Id;
 use crate::model::reading::PointKind;
 use crate::model::text::{Lang, Text};
-use crate::northbound::{Compress, UpstreamConfig};
+use crate::northbound::{Compress, UpstreamConfig, WebhookConfig};
 use crate::profile::Profile;
 use crate::store::StoreConfig;
 use crate::text::code;
@@ -36,6 +36,7 @@ pub(crate) fn build(
     let zone = head.and_then(|h| time_zone(h, cx));
     let api = api(site, cx);
     let (lines, mut declared) = line::build(site, cx);
+    let dirs = library.dirs();
     let base = path.parent().unwrap_or(Path::new(""));
     let mut walk = Devices {
         base,
@@ -47,7 +48,9 @@ pub(crate) fn build(
     };
     walk.walk(site, cx);
     let (devices, ids) = (walk.done, walk.ids);
+    let seen = vision::build(site, dirs, &mut declared, cx);
     let rules = rules(site, &devices, &ids, cx);
+    let webhooks = site.map("webhook").iter().filter_map(|entry| webhook(entry, cx)).collect();
     let upstreams = site.map("upstream").iter().filter_map(|entry| upstream(entry, cx)).collect();
     credentials(named(site).iter().map(|(name, span)| (name.as_str(), *span)), secrets, cx);
     for line in declared.values().filter(|line| line.devices == 0) {
@@ -66,7 +69,11 @@ pub(crate) fn build(
         lines,
         devices,
         rules,
+        facades: seen.facades,
+        cameras: seen.cameras,
+        vision: seen.vision,
         upstreams,
+        webhooks,
     })
 }
 
@@ -109,14 +116,7 @@ fn store(record: Option<&Record>) -> StoreConfig {
 fn upstream(entry: &Entry, cx: &mut Context<'_>) -> Option<UpstreamConfig> {
     let http = entry.item.value.record()?.record("http")?;
     let own = |key: &str| http.text(key).map(str::to_owned);
-    let url = own("url")?;
-    let parts = net::url(&url, &["http", "https"]).ok()?;
-    let local = matches!(parts.host, "localhost" | "127.0.0.1" | "[::1]");
-    if parts.scheme == "http" && !local {
-        let message = say("readings and token would travel unencrypted", "读数和令牌将以明文传输");
-        let fault = Diagnostic::warning(code::URL, http.span_of("url"), message);
-        cx.report.add(fault.help(say("use https", "请使用 https")));
-    }
+    let url = far_end(http, cx)?;
     Some(UpstreamConfig {
         id: Id::new(&entry.key).ok()?,
         url,
@@ -128,6 +128,25 @@ fn upstream(entry: &Entry, cx: &mut Context<'_>) -> Option<UpstreamConfig> {
             _ => Compress::Zstd,
         },
     })
+}
+
+fn webhook(entry: &Entry, cx: &mut Context<'_>) -> Option<WebhookConfig> {
+    let record = entry.item.value.record()?;
+    let url = far_end(record, cx)?;
+    Some(WebhookConfig { id: Id::new(&entry.key).ok()?, url, credential: record.text("credential").map(str::to_owned) })
+}
+
+/// The `url` of a record, with a warning where it would travel unencrypted.
+fn far_end(record: &Record, cx: &mut Context<'_>) -> Option<String> {
+    let url = record.text("url")?;
+    let parts = net::url(url, &["http", "https"]).ok()?;
+    let local = matches!(parts.host, "localhost" | "127.0.0.1" | "[::1]");
+    if parts.scheme == "http" && !local {
+        let message = say("readings and token would travel unencrypted", "读数和令牌将以明文传输");
+        let fault = Diagnostic::warning(code::URL, record.span_of("url"), message);
+        cx.report.add(fault.help(say("use https", "请使用 https")));
+    }
+    Some(url.to_owned())
 }
 
 fn rules(
@@ -193,11 +212,17 @@ fn named(site: &Record) -> Vec<(String, Span)> {
             }
         }
     };
-    for section in ["device", "devices_from"] {
+    for section in ["webhook", "device", "devices_from"] {
         site.map(section).iter().filter_map(|e| e.item.value.record()).for_each(&mut take);
     }
     for (section, inner) in [("upstream", "http"), ("line", "mqtt")] {
         site.map(section).iter().filter_map(|e| e.item.value.record()?.record(inner)).for_each(&mut take);
+    }
+    for inner in ["push", "stream", "fetch"] {
+        site.map("camera").iter().filter_map(|e| e.item.value.record()?.record(inner)).for_each(&mut take);
+    }
+    if let Some(listen) = site.record("vision").filter(|l| l.flag("tls")) {
+        all.extend(["vision_cert", "vision_key"].map(|name| (name.to_owned(), listen.span_of("tls"))));
     }
     for entry in site.map("line") {
         let listen = entry.item.value.record().and_then(|r| r.record("mqtt_listen"));

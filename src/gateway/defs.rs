@@ -133,7 +133,11 @@ impl Defs {
             let mut kinds = |name: &str| {
                 names.point(name).map(|(_, kind)| kind).or_else(|| names.param(name).map(|_| VarKind::Number))
             };
-            let expr = Expr::number(text, &mut kinds).map_err(|f| fault(f.into()))?;
+            let expr = match point.kind {
+                PointKind::Switch => Expr::condition(text, &mut kinds),
+                _ => Expr::number(text, &mut kinds),
+            };
+            let expr = expr.map_err(|f| fault(f.into()))?;
             let program = names.bind(&expr).ok_or_else(|| fault(RuleFault::UnknownPoint(text.clone())))?;
             self.derived.push(DerivedPoint { point: PointIx(names.first.0 + offset), program });
         }

@@ -16,6 +16,8 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::config::credential::Credentials;
 use crate::gateway::StartError;
+use crate::gateway::cases::{CaseWires, Cases};
+use crate::gateway::health::Records;
 use crate::gateway::ports::{PipelineDesk, StoreArchive, StoreOutbox, Upstreams};
 use crate::gateway::secrets::{bytes, text};
 use crate::model::desk::{DeskCommand, Signal};
@@ -24,7 +26,9 @@ use crate::model::link::LinkState;
 use crate::model::live::{Live, LiveEvent};
 use crate::model::site::Site;
 use crate::model::time::{BootMs, Trust};
-use crate::northbound::{Identity, SyncStatus, Upstream, UpstreamConfig, UpstreamParts, UpstreamState};
+use crate::northbound::{
+    Identity, Outbox, SyncStatus, Upstream, UpstreamConfig, UpstreamParts, UpstreamState, Webhook, WebhookConfig,
+};
 use crate::store::{StoreHandle, StoreReader};
 use crate::supervise::watchdog::{self, Watched};
 use crate::supervise::{Policy, Roster, Stage};
@@ -46,6 +50,7 @@ pub(super) struct OfficeParts {
     listener: std::net::TcpListener,
     address: SocketAddr,
     upstreams: Vec<(UpstreamConfig, Option<String>, Option<Vec<u8>>)>,
+    webhooks: Vec<(WebhookConfig, Option<String>)>,
     limits: Arc<BTreeMap<PointIx, Vec<LimitLine>>>,
     site_id: String,
 }
@@ -69,8 +74,13 @@ impl OfficeParts {
             let ca = upstream.ca.as_deref().map(|name| bytes(credentials, name)).transpose()?;
             upstreams.push((upstream.clone(), token, ca));
         }
+        let mut webhooks = Vec::new();
+        for webhook in &config.webhooks {
+            let token = webhook.credential.as_deref().map(|name| text(credentials, name)).transpose()?;
+            webhooks.push((webhook.clone(), token));
+        }
         let site_id = config.site_id.as_str().to_owned();
-        Ok(Self { listener, address, upstreams, limits: Arc::new(limits), site_id })
+        Ok(Self { listener, address, upstreams, webhooks, limits: Arc::new(limits), site_id })
     }
 }
 
@@ -82,6 +92,8 @@ pub(super) struct Wiring {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) store: (StoreHandle, StoreReader, String),
     pub(super) desk: mpsc::Sender<DeskCommand>,
+    pub(super) cases: Option<Cases>,
+    pub(super) records: Records,
     pub(super) events: broadcast::Sender<LiveEvent>,
     pub(super) roster: Roster,
     pub(super) watched: Vec<Watched>,
@@ -174,7 +186,7 @@ fn build_upstreams(wiring: &Wiring, office: &Handle) -> Result<Vec<Ready>, Start
 }
 
 async fn work(wiring: Wiring, upstreams: Vec<Ready>, stop: CancellationToken) {
-    let Wiring { parts, site, live, clock, store, desk, events, roster, watched } = wiring;
+    let Wiring { parts, site, live, clock, store, desk, cases, records, events, roster, watched } = wiring;
     let never = CancellationToken::new();
     let mut north = Stage::new("north", roster.clone(), never.clone());
     let mut desk_side = Stage::new("office", roster.clone(), never);
@@ -182,6 +194,9 @@ async fn work(wiring: Wiring, upstreams: Vec<Ready>, stop: CancellationToken) {
     for ready in upstreams {
         statuses.push((ready.0.clone(), ready.1.clone()));
         spawn_upstream(&mut north, ready);
+    }
+    for (config, token) in &parts.webhooks {
+        spawn_webhook(&mut north, (config.clone(), token.clone()), &store, &parts.site_id);
     }
     let started = clock.boot();
     let all = statuses.iter().map(|(_, s)| s.clone()).collect();
@@ -198,7 +213,16 @@ async fn work(wiring: Wiring, upstreams: Vec<Ready>, stop: CancellationToken) {
         events,
         health: Arc::new(move || health_of.health(started)),
         limits: parts.limits,
+        cases: cases.as_ref().map(|cases| cases.book(clock.clone())),
+        records: Arc::new(records.clone()),
     };
+    if let Some(cases) = cases {
+        cases.spawn(
+            &mut desk_side,
+            CaseWires { clock: clock.clone(), desk: desk.clone(), events: ports.events.clone() },
+        );
+    }
+    records.spawn(&mut desk_side);
     let token = desk_side.token();
     let listener = parts.listener;
     desk_side.spawn("api", Policy::Restart, move || {
@@ -228,6 +252,25 @@ async fn work(wiring: Wiring, upstreams: Vec<Ready>, stop: CancellationToken) {
     stop.cancelled().await;
     north.stop(STAGE_GRACE).await;
     desk_side.stop(STAGE_GRACE).await;
+}
+
+fn spawn_webhook(
+    north: &mut Stage,
+    (config, token): (WebhookConfig, Option<String>),
+    (handle, reader, gateway_id): &(StoreHandle, StoreReader, String),
+    site_id: &str,
+) {
+    let outbox = StoreOutbox { reader: reader.clone(), handle: handle.clone(), office: Handle::current() };
+    let outbox: Arc<dyn Outbox> = Arc::new(outbox);
+    let identity = Identity { gateway_id: gateway_id.clone(), site_id: site_id.to_owned() };
+    let stop = north.token();
+    north.spawn(format!("webhook {}", config.id), Policy::Restart, move || {
+        let built = Webhook::new(&config, token.as_deref(), identity.clone(), Arc::clone(&outbox), stop.clone());
+        async move {
+            built.map_err(|e| e.to_string())?.run().await;
+            Ok(())
+        }
+    });
 }
 
 fn spawn_upstream(north: &mut Stage, (id, _, inner, upstream, mut rebuild): Ready) {

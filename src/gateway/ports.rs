@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::gateway::office::Figures;
 use crate::model::alarm::{AlarmEvent, AlarmRecord};
 use crate::model::desk::{DeskCommand, DeskError, Reply};
+use crate::model::health::HealthEntry;
 use crate::model::id::{DeviceIx, PointIx};
 use crate::model::journal::{Cursor, Epoch, Gap, GapReason, Note, Stream};
 use crate::model::reading::{Reading, Receipt};
@@ -109,6 +110,10 @@ impl Archive for StoreArchive {
 
     fn history(&self, key: &str, from: WallMs, to: WallMs, max: usize) -> Result<History, ReadError> {
         self.0.history(key, from.0, to.0, max)
+    }
+
+    fn health_entries(&self, device: &str, max: usize) -> Result<Vec<HealthEntry>, ReadError> {
+        self.0.health_entries(device, max)
     }
 
     fn status(&self) -> StoreStatus {

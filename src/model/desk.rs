@@ -5,7 +5,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::model::alarm::{Acknowledged, AlarmRecord};
+use crate::model::alarm::{Acknowledged, AlarmRecord, AlarmText, Level};
 use crate::model::time::BootMs;
 
 /// Where an answer goes. It must not block (a oneshot sender in a closure).
@@ -72,6 +72,30 @@ pub enum DeskCommand {
         /// Facts for people (`disk full`), may be empty.
         reason: String,
     },
+    /// A part that keeps its own list of things to handle raises the alarm of one of them, or ends it. Repeating it is
+    /// harmless.
+    Report(Box<Report>),
+}
+
+/// An alarm that no rule and no device stands behind: it is reported, and ends when that is reported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// Key of the alarm, begins with [`crate::model::case::KEY_PREFIX`].
+    pub key: Arc<str>,
+    /// What people call the place or thing.
+    pub name: String,
+    /// Place path.
+    pub at: String,
+    /// Level. Reported anew with a more urgent one, the alarm rings again as a new one.
+    pub level: Level,
+    /// Texts.
+    pub text: AlarmText,
+    /// The facts in one line, may be empty.
+    pub what: String,
+    /// It holds.
+    pub holds: bool,
+    /// Somebody has answered already, at the part's own place: name and comment.
+    pub answered: Option<(String, String)>,
 }
 
 /// Troubles of gatehouse itself that are alarms.

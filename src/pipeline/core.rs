@@ -6,7 +6,8 @@ use std::time::Duration;
 use crate::alarms::{AlarmDef, Desk};
 use crate::clock::Clock;
 use crate::conditioning::{Conditioner, Output, PointRule};
-use crate::model::alarm::{AlarmEvent, AlarmRecord, Snapshot};
+use crate::health::Book;
+use crate::model::alarm::{AlarmChange, AlarmEvent, AlarmRecord, Snapshot};
 use crate::model::condition::ConditionChange;
 use crate::model::desk::{DeskCommand, DeskError, Handled, Reply, Signal};
 use crate::model::id::{DeviceIx, Id, PointIx};
@@ -70,6 +71,7 @@ pub(super) struct Core {
     derived: Derived,
     engine: Engine,
     learners: Learners,
+    health: Option<Arc<Book>>,
     desk: Desk,
     local: LocalHour,
     hour: Option<u8>,
@@ -105,6 +107,7 @@ impl Core {
             derived: Derived::new(derived, site.points.len()),
             engine,
             learners,
+            health: None,
             desk,
             local: LocalHour::new(&site.time_zone),
             hour: None,
@@ -126,6 +129,11 @@ impl Core {
         core.look_at_clock();
         core.take_events(None);
         core
+    }
+
+    /// Readings and alarms are counted in `book` from now on.
+    pub(super) fn recorded_in(&mut self, book: Arc<Book>) {
+        self.health = Some(book);
     }
 
     pub(super) fn live(&self) -> &Live {
@@ -177,6 +185,10 @@ impl Core {
         }
         self.live.enter(report);
         self.live.enter(quiet);
+        if let Some(book) = &self.health {
+            book.readings(report);
+            book.readings(quiet);
+        }
         self.engine.step(report, &mut self.changes);
         self.engine.step(quiet, &mut self.changes);
         self.readings.append(report);
@@ -270,6 +282,10 @@ impl Core {
                 self.desk.signal(&signal, holds, &reason, &now, &mut self.events);
                 self.take_events(None);
             }
+            DeskCommand::Report(report) => {
+                self.desk.report(&report, &now, &mut self.events);
+                self.take_events(None);
+            }
         }
     }
 
@@ -286,6 +302,9 @@ impl Core {
             return;
         }
         for event in self.events.drain(..) {
+            if let (AlarmChange::Raised, Some(book)) = (event.change, &self.health) {
+                book.alarm(&event.alarm.device, event.alarm.level);
+            }
             self.alarms.push(Ring { event, answer: answer.take() });
         }
         let now = self.clock.boot();
@@ -295,6 +314,9 @@ impl Core {
     /// Time passes. `heard_all` is false while field events are still waiting.
     pub(super) fn tick(&mut self, heard_all: bool) {
         let now = self.now();
+        if let Some(book) = &self.health {
+            book.tick(&now);
+        }
         let late_ms = now.boot.since(self.last_turn);
         self.last_turn = now.boot;
         if late_ms > STANDSTILL_MS {

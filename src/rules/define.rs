@@ -89,6 +89,8 @@ pub enum Test {
     Anomaly {
         /// The point.
         point: PointIx,
+        /// Means over so long are looked at; 0: every reading.
+        every_ms: i64,
         /// Commissioning.
         learn_ms: i64,
     },
@@ -255,7 +257,9 @@ fn test(condition: &Condition, names: &dyn Names) -> Result<Test, RuleFault> {
             within_ms: positive(*within)?,
             learn_ms: millis(*learn),
         },
-        Condition::Anomaly { point: name, learn } => Test::Anomaly { point: point(name)?.0, learn_ms: millis(*learn) },
+        Condition::Anomaly { point: name, every, learn } => {
+            Test::Anomaly { point: point(name)?.0, every_ms: millis(*every), learn_ms: millis(*learn) }
+        }
         Condition::DeviceAnomaly { points: ids, every, learn } => Test::DeviceAnomaly {
             points: ids.iter().map(|name| point(name).map(|p| p.0)).collect::<Result<_, _>>()?,
             every_ms: positive(*every)?,

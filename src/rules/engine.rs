@@ -364,7 +364,7 @@ impl Rule {
             Op::When(program) => program.test(values, hour),
             // A device is judged by its timer.
             Op::Learn(learn) if learn.due().is_some() => self.raw,
-            Op::Learn(learn) => learn.reading(seen.at, v, local_offset_ms),
+            Op::Learn(learn) => learn.reading(seen.at, v, local_offset_ms, self.raw),
         }
     }
 

@@ -8,18 +8,21 @@
 //! reading after a start and follows a jump *forward* of more than five minutes (a clock that was unset and is right
 //! now). A jump backward is taken over at the next start.
 
+mod findings;
+
 use serde::{Deserialize, Serialize};
 
+use findings::{ahead, baseline_finding, change_finding, device_finding, peer_judgement, point_finding};
+
 use crate::model::condition::Tri;
-use crate::model::finding::{Ahead, Finding, FindingKind, SuspectPoint};
+use crate::model::finding::{Ahead, Finding};
 use crate::model::id::PointIx;
 use crate::model::time::BootMs;
-use crate::predict::baseline::{Against, Baseline};
+use crate::predict::baseline::Baseline;
 use crate::predict::change::Change;
-use crate::predict::device::{DeviceModel, DeviceVerdict, Shape};
-use crate::predict::peer;
-use crate::predict::point::{Oddity, PointModel, PointSettings, PointVerdict};
-use crate::predict::trend::{TimeToLimit, Trend};
+use crate::predict::device::DeviceModel;
+use crate::predict::point::{PointModel, PointSettings};
+use crate::predict::trend::Trend;
 use crate::profile::Side;
 use crate::rules::define::Test;
 
@@ -38,7 +41,7 @@ const FORM: u8 = 2;
 #[derive(Debug)]
 pub(super) struct Learn {
     points: Box<[PointIx]>,
-    learn_ms: i64,
+    commissioning_ms: i64,
     kind: Kind,
     /// For what is judged by snapshots of several points, not by readings of one.
     sampler: Option<Sampler>,
@@ -54,11 +57,43 @@ pub(super) struct Learn {
 #[derive(Debug)]
 enum Kind {
     Trend(Box<TrendTo>),
-    Point(Box<PointModel>),
+    Point { model: Box<PointModel>, mean: Mean },
     Device(Box<DeviceModel>),
     Baseline { model: Box<Baseline>, night: bool, deviation: f64, off: bool },
     Change(Box<Change>),
     Peer { deviations: f64 },
+}
+
+/// A mean over a time: the detector remembers a number of steps, and a second is too short a step for days.
+#[derive(Debug, Clone, Copy, Default)]
+struct Mean {
+    every_ms: i64,
+    sum: MeanSum,
+}
+
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+struct MeanSum {
+    began_ms: i64,
+    sum: f64,
+    count: f64,
+}
+
+impl Mean {
+    /// Takes a value; tells the mean once its time is over.
+    fn push(&mut self, clock_ms: i64, value: f64) -> Option<f64> {
+        let sum = &mut self.sum;
+        if sum.count == 0.0 {
+            sum.began_ms = clock_ms;
+        }
+        sum.sum += value;
+        sum.count += 1.0;
+        let over = clock_ms.saturating_sub(sum.began_ms) >= self.every_ms;
+        over.then(|| {
+            let mean = sum.sum / sum.count;
+            *sum = MeanSum::default();
+            mean
+        })
+    }
 }
 
 /// When the next snapshot is due, and the values of the last.
@@ -116,7 +151,7 @@ impl Learn {
     /// The detector of a test; none for tests that do not learn.
     pub(super) fn of(test: &Test, start: BootMs) -> Option<Self> {
         let mut sampled_ms = None;
-        let (points, learn_ms, kind) = match test {
+        let (points, commissioning_ms, kind) = match test {
             Test::Trend { point, side, limit, within_ms, learn_ms } => {
                 let (high, low) = match side {
                     Side::Above => (Some(*limit), None),
@@ -132,8 +167,10 @@ impl Learn {
                 };
                 (vec![*point], *learn_ms, Kind::Trend(Box::new(trend)))
             }
-            Test::Anomaly { point, learn_ms } => {
-                (vec![*point], *learn_ms, Kind::Point(Box::new(PointModel::new(PointSettings::default()))))
+            Test::Anomaly { point, every_ms, learn_ms } => {
+                let mean = Mean { every_ms: *every_ms, sum: MeanSum::default() };
+                let model = Box::new(PointModel::new(PointSettings::default()));
+                (vec![*point], *learn_ms, Kind::Point { model, mean })
             }
             Test::DeviceAnomaly { points, every_ms, learn_ms } => {
                 sampled_ms = Some(*every_ms);
@@ -155,7 +192,7 @@ impl Learn {
         let points = points.into_boxed_slice();
         Some(Self {
             points,
-            learn_ms,
+            commissioning_ms,
             kind,
             sampler,
             learned_ms: 0,
@@ -166,8 +203,8 @@ impl Learn {
         })
     }
 
-    /// A good value of the point it looks at.
-    pub(super) fn reading(&mut self, at: BootMs, value: f64, local_offset_ms: Option<i64>) -> Tri {
+    /// A good value of the point it looks at; `before` is the judgement that stands until there is another.
+    pub(super) fn reading(&mut self, at: BootMs, value: f64, local_offset_ms: Option<i64>, before: Tri) -> Tri {
         let (clock_ms, learning) = self.turn(at, local_offset_ms);
         let point = self.points.first().copied().unwrap_or(PointIx(0));
         match &mut self.kind {
@@ -185,7 +222,8 @@ impl Learn {
                 self.last_finding = found.map(|t| Box::new(trend.finding(point, value, clock_ms, &t)));
                 Tri::from(trend.alarm)
             }
-            Kind::Point(model) => {
+            Kind::Point { model, mean } => {
+                let Some(value) = mean.push(clock_ms, value) else { return before };
                 let verdict = model.step(clock_ms, value, learning);
                 if learning {
                     return Tri::Unknown;
@@ -283,7 +321,7 @@ impl Learn {
 
     /// Share of commissioning done.
     pub(super) fn progress(&self) -> f64 {
-        if self.learn_ms <= 0 { 1.0 } else { (self.learned_ms as f64 / self.learn_ms as f64).min(1.0) }
+        if self.commissioning_ms <= 0 { 1.0 } else { (self.learned_ms as f64 / self.commissioning_ms as f64).min(1.0) }
     }
 
     /// Forgets everything: after maintenance the device is a new one.
@@ -297,7 +335,10 @@ impl Learn {
                 trend.model = Trend::new(high, low);
                 (trend.usual, trend.since_ms, trend.alarm) = (Usual::default(), None, false);
             }
-            Kind::Point(model) => **model = PointModel::new(PointSettings::default()),
+            Kind::Point { model, mean } => {
+                **model = PointModel::new(PointSettings::default());
+                mean.sum = MeanSum::default();
+            }
             Kind::Device(model) => model.relearn(),
             Kind::Baseline { model, off, .. } => (**model, *off) = (Baseline::default(), false),
             Kind::Change(model) => **model = Change::default(),
@@ -313,7 +354,7 @@ impl Learn {
         }
         match &self.kind {
             Kind::Trend(trend) => pack(self, (&trend.model, trend.usual, trend.since_ms, trend.alarm)),
-            Kind::Point(model) => pack(self, model),
+            Kind::Point { model, mean } => pack(self, (model, mean.sum)),
             Kind::Device(model) => pack(self, model),
             Kind::Baseline { model, off, .. } => pack(self, (model, off)),
             Kind::Change(model) => pack(self, model),
@@ -335,8 +376,8 @@ impl Learn {
                     (trend.model, trend.usual, trend.since_ms, trend.alarm) = w.model;
                     (w.learned_ms, w.clock_ms)
                 }),
-            Kind::Point(model) => read::<PointModel>(bytes).map(|w| {
-                **model = w.model;
+            Kind::Point { model, mean } => read::<(PointModel, MeanSum)>(bytes).map(|w| {
+                (**model, mean.sum) = w.model;
                 (w.learned_ms, w.clock_ms)
             }),
             Kind::Device(model) => read::<DeviceModel>(bytes).filter(|w| w.model.len() == model.len()).map(|w| {
@@ -371,102 +412,10 @@ impl Learn {
             self.clock_ms = local;
         }
         self.last = Some(self.last.map_or(at, |last| last.max(at)));
-        let learning = self.learned_ms < self.learn_ms;
+        let learning = self.learned_ms < self.commissioning_ms;
         if learning && !first {
             self.learned_ms = self.learned_ms.saturating_add(step_ms.min(PAUSE_MS));
         }
         (self.clock_ms, learning)
-    }
-}
-
-fn ahead(t: &TimeToLimit, limit: f64) -> Ahead {
-    Ahead { limit, eta_s: t.eta_s, low_s: t.low_s, high_s: Some(t.high_s).filter(|s| s.is_finite()) }
-}
-
-fn one(kind: FindingKind, confidence: f64, suspect: SuspectPoint) -> Finding {
-    Finding { kind, for_ms: 0, confidence, suspects: vec![suspect], ahead: None }
-}
-
-fn baseline_finding(point: PointIx, told: &Against, deviation: f64) -> Finding {
-    let (low, high) = (told.usual * (1.0 - deviation), told.usual * (1.0 + deviation));
-    let suspect = SuspectPoint { point, expected_low: low, expected_high: high, seen: told.seen, share: 1.0 };
-    // At the border as likely as not; twice as far off as asked for, sure.
-    let beyond = (told.deviation().abs() / deviation.max(f64::MIN_POSITIVE) - 1.0).clamp(0.0, 1.0);
-    one(FindingKind::Level, 0.5 + beyond / 2.0, suspect)
-}
-
-fn change_finding(point: PointIx, value: f64, liveliness: f64) -> Finding {
-    let suspect = SuspectPoint { point, expected_low: value, expected_high: value, seen: value, share: 1.0 };
-    one(FindingKind::Sudden, 1.0 - 1.0 / (1.0 + liveliness), suspect)
-}
-
-fn peer_judgement(points: &[PointIx], values: &[f64], deviations: f64) -> (Tri, Option<Finding>) {
-    let (Some((point, _)), Some((value, others))) = (points.split_first(), values.split_first()) else {
-        return (Tri::Unknown, None);
-    };
-    let Some(standing) = peer::compare(*value, others) else { return (Tri::Unknown, None) };
-    let apart = standing.deviations.abs();
-    let reach = deviations * standing.spread;
-    let suspect = SuspectPoint {
-        point: *point,
-        expected_low: standing.median - reach,
-        expected_high: standing.median + reach,
-        seen: *value,
-        share: 1.0,
-    };
-    let odd = apart > deviations;
-    (Tri::from(odd), odd.then(|| one(FindingKind::Level, 1.0 - 1.0 / (1.0 + apart * apart), suspect)))
-}
-
-impl TrendTo {
-    fn finding(&self, point: PointIx, value: f64, clock_ms: i64, t: &TimeToLimit) -> Finding {
-        let (expected_low, expected_high) = self.usual.band().unwrap_or((value, value));
-        let suspect = SuspectPoint { point, expected_low, expected_high, seen: value, share: 1.0 };
-        Finding {
-            kind: FindingKind::Trend,
-            for_ms: self.since_ms.map_or(0, |since| clock_ms.saturating_sub(since)),
-            // Chebyshev's bound on so many standard errors: no form of the noise is assumed.
-            confidence: 1.0 - 1.0 / (1.0 + t.significance * t.significance),
-            suspects: vec![suspect],
-            ahead: Some(ahead(t, self.limit)),
-        }
-    }
-}
-
-fn point_finding(point: PointIx, value: f64, clock_ms: i64, v: &PointVerdict) -> Finding {
-    let suspect =
-        SuspectPoint { point, expected_low: v.expected_low, expected_high: v.expected_high, seen: value, share: 1.0 };
-    Finding {
-        kind: match v.oddity {
-            Oddity::Spike => FindingKind::Spike,
-            Oddity::Level => FindingKind::Level,
-            Oddity::Rhythm => FindingKind::Rhythm,
-            Oddity::Shape => FindingKind::Shape,
-            Oddity::Flat => FindingKind::Flat,
-        },
-        for_ms: v.since_ms.map_or(0, |since| clock_ms.saturating_sub(since)),
-        confidence: v.confidence,
-        suspects: vec![suspect],
-        ahead: None,
-    }
-}
-
-fn device_finding(points: &[PointIx], clock_ms: i64, v: &DeviceVerdict) -> Finding {
-    let named = v.suspects.iter().flatten();
-    let kind = match named.clone().next().map(|s| s.shape) {
-        Some(Shape::Lasting) => FindingKind::Lasting,
-        Some(Shape::Drift) => FindingKind::Drift,
-        Some(Shape::Sudden) | None => FindingKind::Sudden,
-    };
-    let suspects = named.filter_map(|s| {
-        let point = *points.get(s.point)?;
-        Some(SuspectPoint { point, expected_low: s.expected, expected_high: s.expected, seen: s.seen, share: s.share })
-    });
-    Finding {
-        kind,
-        for_ms: v.since_ms.map_or(0, |since| clock_ms.saturating_sub(since)),
-        confidence: v.confidence,
-        suspects: suspects.collect(),
-        ahead: None,
     }
 }

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::model::alarm::AlarmEvent;
+use crate::model::case::CaseWrite;
+use crate::model::health::HealthWrite;
 use crate::model::journal::{Cursor, Gap, Note, Stream};
 use crate::model::reading::{Reading, Receipt};
 use crate::model::stored::{Heads, StoreError, StoreStatus};
@@ -46,6 +48,8 @@ pub(crate) enum Urgent {
         points: Vec<String>,
         reply: Reply<Result<(), StoreError>>,
     },
+    /// Health records and entries.
+    Health(Box<HealthWrite>, Reply<Result<(), StoreError>>),
     Upstreams(Vec<String>),
     /// A reader found rows that cannot be read: to be declared.
     BadRows(Gap),
@@ -61,6 +65,9 @@ pub(crate) enum Urgent {
     },
     /// A reader found `state.db` damaged.
     BadState(String),
+    Cases(Box<CaseWrite>, Reply<Result<(), StoreError>>),
+    /// A reader found `cases.db` damaged.
+    BadCases(String),
     Flush(Reply<Result<(), StoreError>>),
     Close(Reply<()>),
 }
@@ -116,6 +123,11 @@ impl StoreHandle {
         saved.map_err(|_| StoreError::Closed)?.map_err(|e| StoreError::Disk(e.to_string()))
     }
 
+    /// Keeps health records and entries in one synced commit.
+    pub async fn keep_health(&self, write: HealthWrite) -> Result<(), StoreError> {
+        self.ask(|reply| Urgent::Health(Box::new(write), reply)).await?
+    }
+
     /// Names the configured upstreams. A segment counts as acknowledged when all of them have confirmed it; with none,
     /// segments are kept by quota alone. To be called at start.
     pub async fn set_upstreams(&self, upstreams: Vec<String>) {
@@ -151,7 +163,7 @@ impl StoreHandle {
         self.committed.clone()
     }
 
-    async fn ask<T>(&self, make: impl FnOnce(Reply<T>) -> Urgent) -> Result<T, StoreError> {
+    pub(crate) async fn ask<T>(&self, make: impl FnOnce(Reply<T>) -> Urgent) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
         self.urgent.send(make(reply)).await.map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)

@@ -45,13 +45,11 @@ pub(crate) fn load(dir: &Path, boot: u64) -> (Vec<(String, Vec<u8>)>, Option<Str
     let Ok(file) = File::open(&path) else { return (Vec::new(), None) };
     let mut bytes = Vec::new();
     let read = file.take(BYTES_MAX + 1).read_to_end(&mut bytes);
-    match read.ok().and_then(|_| parse(&bytes)) {
-        Some(states) => (states, None),
-        None => {
-            tracing::warn!(file = NAME, "damaged; put aside, rules that learn begin anew");
-            (Vec::new(), files::quarantine(dir, &path, boot).ok())
-        }
+    if let Some(states) = read.ok().and_then(|_| parse(&bytes)) {
+        return (states, None);
     }
+    tracing::warn!(file = NAME, "damaged; put aside, rules that learn begin anew");
+    (Vec::new(), files::quarantine(dir, &path, boot).ok())
 }
 
 fn parse(bytes: &[u8]) -> Option<Vec<(String, Vec<u8>)>> {

@@ -75,6 +75,7 @@ fn open_at(
         bulk: bulk_rx,
         state: Some(state),
         log,
+        cases: None,
         heads,
         lease: 0,
         upstreams: kept.cursors.iter().map(|c| c.0.clone()).collect(),

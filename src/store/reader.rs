@@ -4,6 +4,8 @@
 //! are not committed and synced are never seen, and rows whose CRC does not fit are never handed out: they are reported
 //! to the writer, which declares them as a hole, and the call goes on behind them.
 
+mod health;
+
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -1,6 +1,8 @@
 //! `state.db`: journal, alarms, cursors, clock anchors, learned registers, marks. Format in the documentation of
 //! [`crate::store`]. Every method that writes is one synced transaction.
 
+pub(crate) mod health;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -136,6 +138,7 @@ impl State {
             tx.execute("DELETE FROM journal", [])?;
             set(&tx, "epoch", &Epoch(random()).to_string())?;
         }
+        tx.execute_batch(health::SCHEMA)?;
         let clean = get(&tx, "clean")?.as_deref() == Some("1");
         let boot = get_uint(&tx, "boot")?.unwrap_or(0).max(boot_at_least) + 1;
         set(&tx, "boot", &boot.to_string())?;
@@ -179,6 +182,7 @@ impl State {
         for alarm in &from.open_alarms {
             upsert_alarm(&tx, alarm)?;
         }
+        health::restore(&tx, &from.health)?;
         tx.commit()
     }
 
@@ -368,6 +372,7 @@ pub(crate) struct Salvage {
     cursors: Vec<(String, Stream, Cursor)>,
     unsupported: Vec<(String, String)>,
     open_alarms: Vec<AlarmRecord>,
+    health: health::Saved,
 }
 
 /// Reads what can still be read of a damaged file; alarms are believed only under their CRC.
@@ -379,6 +384,7 @@ pub(crate) fn salvage(path: &Path) -> Salvage {
         cursors: cursors(&conn).unwrap_or_default(),
         unsupported: unsupported(&conn).unwrap_or_default(),
         open_alarms: open_alarms(&conn).unwrap_or_default(),
+        health: health::salvage(&conn),
     }
 }
 

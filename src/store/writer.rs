@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::model::journal::{Cursor, Gap, GapReason, Note, Stream};
 use crate::model::stored::{Heads, StoreError};
 use crate::store::StoreConfig;
-use crate::store::files;
+use crate::store::cases::CaseFile;
 use crate::store::handle::{Append, Urgent};
 use crate::store::log::{Log, Stamp};
 use crate::store::pending::Pending;
@@ -44,6 +44,8 @@ pub(crate) struct Writer {
     /// `None` only inside a repair.
     pub(crate) state: Option<State>,
     pub(crate) log: Log,
+    /// Opened with the first case.
+    pub(crate) cases: Option<CaseFile>,
     pub(crate) heads: Heads,
     pub(crate) lease: u64,
     pub(crate) upstreams: Vec<String>,
@@ -169,16 +171,14 @@ impl Writer {
                 self.work.upkeep.shadow_soon(now);
                 drop(reply.send(self.with_state(|state| state.learn(&device, &points))));
             }
+            Urgent::Health(write, reply) => drop(reply.send(self.with_state(|state| state.health(&write)))),
             Urgent::Upstreams(upstreams) => self.upstreams = upstreams,
             Urgent::BadRows(gap) => self.declare(gap),
             Urgent::BadSegment { no, why } => self.bad_segment(no, &why),
-            Urgent::BadDay { day, why } => {
-                let path = files::day_path(&self.shared.dir, day);
-                let name = files::quarantine(&self.shared.dir, &path, self.shared.boot).unwrap_or_default();
-                self.shared.days.write().unwrap_or_else(PoisonError::into_inner).retain(|d| d.day != day);
-                self.damaged(&name, &why);
-            }
+            Urgent::BadDay { day, why } => self.bad_day(day, &why),
             Urgent::BadState(why) => self.bad_state(&why),
+            Urgent::Cases(write, reply) => drop(reply.send(self.cases(&write))),
+            Urgent::BadCases(why) => self.doubt_cases(&why),
             Urgent::Flush(reply) => {
                 self.drain(now);
                 let answer = self.commit(now);
@@ -483,6 +483,7 @@ impl Writer {
             tracing::error!(%error, "the orderly end cannot be marked; the next start checks everything");
         }
         self.state = None;
+        self.cases = None;
     }
 
     fn enter_gaps(&mut self) {

@@ -91,6 +91,13 @@ pub const SHEET: Code = code("GH1213", "A sheet that does not have the right col
 /// Nothing to do.
 pub const IDLE: Code = code("GH1214", "Something is declared and never used.", "声明了但没有使用。");
 
+/// A camera or facade that does not fit together.
+pub const CAMERA: Code = code(
+    "GH1215",
+    "Something in the table of a camera or facade that does not fit together.",
+    "摄像机或立面的配置前后不符。",
+);
+
 /// A point that cannot be read as written.
 pub const UNREACHABLE: Code = code("GH1301", "A point that no request can read.", "任何请求都读不到的测点。");
 /// Byte order that does not fit.
@@ -152,6 +159,7 @@ pub const ALL: &[Code] = &[
     SAME_PORT,
     SHEET,
     IDLE,
+    CAMERA,
     UNREACHABLE,
     ORDER,
     POINT_SETTING,

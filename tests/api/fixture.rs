@@ -3,6 +3,8 @@
 // A test's helper fails the test by panicking.
 #![allow(clippy::unwrap_used, clippy::clone_on_ref_ptr)]
 
+#[path = "book.rs"]
+mod book;
 #[path = "site.rs"]
 mod site;
 
@@ -19,6 +21,7 @@ use gatehouse::model::alarm::{
     Acknowledged, AlarmChange, AlarmEvent, AlarmRecord, AlarmState, AlarmText, Level, Snapshot, Trigger,
 };
 use gatehouse::model::desk::{DeskError, Handled};
+use gatehouse::model::health::HealthEntry;
 use gatehouse::model::journal::{Cursor, Epoch, Stream};
 use gatehouse::model::link::{LinkChange, LinkOf, LinkState};
 use gatehouse::model::live::{Live, LiveEvent};
@@ -43,6 +46,7 @@ pub(crate) struct World {
     journal: Mutex<Vec<JournalRow>>,
     records: Mutex<BTreeMap<String, AlarmRecord>>,
     pub(crate) cloud_up: std::sync::atomic::AtomicBool,
+    health: Arc<book::FakeBook>,
 }
 
 fn now() -> i64 {
@@ -220,6 +224,11 @@ impl Archive for FakeArchive {
         Ok(History { step_ms, buckets: (0..steps).filter(|i| !(180..198).contains(i)).map(step).collect() })
     }
 
+    fn health_entries(&self, device: &str, max: usize) -> Result<Vec<HealthEntry>, ReadError> {
+        let all = self.0.health.entries.lock().unwrap();
+        Ok(all.iter().filter(|e| e.device == device).take(max).cloned().collect())
+    }
+
     fn status(&self) -> StoreStatus {
         StoreStatus {
             readings_committed: 1_284_031,
@@ -360,7 +369,9 @@ pub(crate) fn quiet() -> Arc<World> {
     let site = Arc::new(site::site());
     let live = Arc::new(Live::new(site.points.len(), site.devices.len(), site.lines.len(), SystemClock.boot()));
     site::fill(&site, &live);
+    let health = book::book(&site);
     Arc::new(World {
+        health,
         site,
         live,
         events: broadcast::channel(64).0,
@@ -430,6 +441,8 @@ pub(crate) fn ports(world: &Arc<World>) -> Ports {
             parts: vec![HealthPart { name: "writer".into(), ok: true, note: String::new() }],
         }),
         limits: Arc::new([(pressure, vec![limit, high])].into()),
+        cases: None,
+        records: Arc::clone(&world.health) as Arc<dyn gatehouse::api::HealthBook>,
     }
 }
 

@@ -43,7 +43,7 @@ async function gallery() {
   const devices = await (await fetch(`${base}/api/v1/devices`)).json();
   const open_alarms = await (await fetch(`${base}/api/v1/alarms?open=true`)).json();
   const device = devices.find((d) => d.alarms_open > 0) ?? devices[0];
-  const pages = { alarms: "/", devices: "/devices", device: `/devices/${device.id}`, sync: "/sync" };
+  const pages = { alarms: "/", devices: "/devices", device: `/devices/${device.id}`, health: "/health", sync: "/sync", cases: "/cases", figures: "/cases/figures", notice: "/cases/notice" };
   if (open_alarms[0]) pages.alarm = `/alarms/${encodeURIComponent(open_alarms[0].id)}`;
   for (const lang of ["zh-CN", "en"]) {
     for (const [size, viewport] of Object.entries(sizes)) {
@@ -67,6 +67,7 @@ async function gallery() {
   await dark.context().close();
 }
 
+// An alarm of a case ends when the case does, so another one is taken here.
 // On a phone, as the duty engineer would: the name is known, so an answer is two taps.
 async function life() {
   const page = await open("zh-CN", { width: 360, height: 780 });
@@ -75,7 +76,7 @@ async function life() {
   await page.locator("#live.on").waitFor();
   const known = await page.locator(".card").evaluateAll((cards) => cards.map((c) => c.dataset.key));
   const fresh = await (await page.waitForFunction(
-    (known) => [...document.querySelectorAll(".card[data-unanswered]")].map((c) => c.dataset.key).find((k) => !known.includes(k)),
+    (known) => [...document.querySelectorAll(".card[data-unanswered]")].map((c) => c.dataset.key).find((k) => !known.includes(k) && !k.startsWith("case.")),
     known, { timeout: wait },
   )).jsonValue();
   console.log(`appeared without a reload: ${fresh}`);
@@ -105,9 +106,64 @@ async function life() {
   await page.context().close();
 }
 
+// A case as a reviewer handles it: from the alarm's card to the track, the decision and the sealed bundle.
+async function cases() {
+  const until = Date.now() + wait;
+  let found;
+  while (!found && Date.now() < until) {
+    const open_cases = await (await fetch(`${base}/api/v1/cases?open=true`)).json();
+    for (const c of open_cases.filter((c) => c.kind === "falling_object" && c.stage === "notified")) {
+      const story = await (await fetch(`${base}/api/v1/cases/${c.id}`)).json();
+      if (story.files.some((f) => f.kind === "picture")) found = c;
+    }
+    if (!found) await new Promise((done) => setTimeout(done, 500));
+  }
+  assert(found, "no case with a picture appeared");
+  for (const lang of ["zh-CN", "en"]) {
+    for (const [size, viewport] of Object.entries({ desk: { width: 1280, height: 900 }, phone: { width: 360, height: 780 } })) {
+      const page = await open(lang, viewport);
+      for (const [name, path] of Object.entries({ cases: "/cases", case: `/cases/${found.id}` })) {
+        await page.goto(base + path);
+        await page.locator("#live.on").waitFor();
+        await check(page, `${name} ${lang} ${size}`);
+        await page.screenshot({ path: `${shots}/${name}-${lang}-${size}.png`, fullPage: true });
+      }
+      await page.context().close();
+    }
+  }
+  const page = await open("zh-CN", { width: 1280, height: 900 });
+  await page.goto(base);
+  await page.evaluate(() => localStorage.setItem("gatehouse.name", "李复核"));
+  await page.goto(base);
+  await page.locator(`.card a[href="/cases/${found.id}"]`).first().click();
+  await page.locator("#live.on").waitFor();
+  const points = await page.locator(".shot .track polyline").first().getAttribute("points");
+  assert(points.trim().split(" ").length >= 5, "the track is not drawn");
+  const picture = page.locator(".shot img").first();
+  await picture.scrollIntoViewIfNeeded();
+  await page.waitForFunction(() => document.querySelector(".shot img")?.naturalWidth > 0);
+  for (const [act, stage] of [["review", "reviewing"], ["confirm", "confirmed"]]) {
+    await page.locator(`button[name=act][value=${act}]`).click();
+    await page.locator(`#case .stage.${stage}`).waitFor();
+  }
+  assert((await page.locator(".story").innerText()).includes("李复核"), "the steps are not signed");
+  console.log(`case ${found.id} reviewed and confirmed`);
+  const [download] = await Promise.all([page.waitForEvent("download"), page.locator("#export").click()]);
+  const bundle = readFileSync(await download.path());
+  assert(bundle.length > 1024 && bundle.includes("SHA256SUMS.sig"), "the bundle is not whole");
+  console.log(`exported ${download.suggestedFilename()}, ${bundle.length} bytes`);
+  await page.reload();
+  assert((await page.locator(".story .exported").count()) === 1, "the export is not in the story");
+  await page.goto(`${base}/cases/${found.id}?lang=en`);
+  assert((await page.locator("#case").innerText()).includes("Confirmed"));
+  await page.screenshot({ path: `${shots}/case-confirmed.png`, fullPage: true });
+  await page.context().close();
+}
+
 try {
   await gallery();
   await life();
+  await cases();
   assert.deepEqual(complaints, [], "the console is not clean");
   console.log("the page is fine");
 } finally {

@@ -75,6 +75,7 @@ fn profile(mapping: MqttMapping, points: &[(&str, &str, Option<usize>)]) -> Arc<
         write: None,
     });
     Arc::new(Profile {
+        health: gatehouse::profile::health::HealthSpec::default(),
         id: "env/test".to_owned(),
         revision: 1,
         kind: "env".to_owned(),

@@ -121,14 +121,17 @@ fn site_text(plan: &Plan<'_>) -> String {
     text
 }
 
-/// Scaled registers without a deadband; `on` is raised by register 1 without delay.
+/// Scaled registers without a deadband; `on` is raised by register 1 without delay. Silence turns nothing bad: that would
+/// be counted as a reading.
 fn profile_text() -> String {
     let mut text = "[profile]\nid = \"test/registers\"\nrevision = 1\nkind = \"meter\"\n\
         name = { zh = \"试验\", en = \"test\" }\nsource = [\"made for the tests\"]\n"
         .to_owned();
     for ix in 0..REGISTERS {
-        let _ =
-            write!(text, "[point.p{ix}]\nname = {{ zh = \"点{ix}\", en = \"point {ix}\" }}\nread = \"holding:{ix}\"\n");
+        let _ = write!(
+            text,
+            "[point.p{ix}]\nname = {{ zh = \"点{ix}\", en = \"point {ix}\" }}\nread = \"holding:{ix}\"\nstale_after = \"1h\"\n"
+        );
     }
     text.push_str(
         "[alarm.on]\nlimit = { point = \"p1\", above = 0.5, hysteresis = 0.1 }\nlevel = \"critical\"\n\

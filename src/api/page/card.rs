@@ -6,6 +6,7 @@ use crate::api::page::explain;
 use crate::api::page::when::When;
 use crate::api::view;
 use crate::model::alarm::{AlarmRecord, AlarmState, Level};
+use crate::model::case::CaseNo;
 use crate::model::site::Site;
 use crate::model::unit::Unit;
 
@@ -54,6 +55,8 @@ pub(crate) struct Card {
     /// The steps stand open: for the most urgent ones.
     pub(crate) unfolded: bool,
     pub(crate) snapshot: Vec<Named>,
+    /// The case that raised it.
+    pub(crate) case: Option<String>,
     /// Changes when the card does; the script replaces only such cards.
     pub(crate) rev: String,
 }
@@ -145,6 +148,7 @@ impl Card {
             action: a.text.action.iter().map(text).collect(),
             unfolded: false,
             snapshot: a.snapshot.iter().map(|s| snapshot(site, s, w)).collect(),
+            case: CaseNo::of_key(&a.key).map(|no| no.to_string()),
             rev: format!("{}-{}-{}", a.state.word(), a.changed_wall_ms, a.children),
             answered,
         }

@@ -129,11 +129,15 @@ pub(crate) async fn history(
 }
 
 /// `=1+1` typed as a comment must not be computed by whoever opens the table.
-fn disarmed(text: &str) -> String {
+pub(crate) fn disarmed(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
 }
 
-fn table(name: &str, head: Vec<String>, rows: impl Iterator<Item = Vec<String>>) -> Result<Response, ApiError> {
+pub(crate) fn table(
+    name: &str,
+    head: Vec<String>,
+    rows: impl Iterator<Item = Vec<String>>,
+) -> Result<Response, ApiError> {
     let inside = |e: ::csv::Error| ApiError::inside(Code::Internal, &e);
     let mut writer = ::csv::Writer::from_writer("\u{feff}".as_bytes().to_vec());
     writer.write_record(head).map_err(inside)?;

@@ -15,6 +15,7 @@ use crate::api::page::alarms::past;
 use crate::api::page::card::{self, Card};
 use crate::api::page::chart::{self, Chart, Size};
 use crate::api::page::devices::{Figures, kind_text, link_text};
+use crate::api::page::records::{self, HealthCard};
 use crate::api::page::when::When;
 use crate::api::page::{Shell, Tab, html};
 use crate::api::{App, view};
@@ -118,6 +119,7 @@ struct Device<'a> {
     trend: Option<Trend>,
     cards: Vec<Card>,
     past: Vec<Card>,
+    health: Option<HealthCard>,
 }
 
 pub(crate) async fn one(
@@ -155,7 +157,9 @@ pub(crate) async fn one(
     if let Some(first) = cards.first_mut() {
         first.unfolded = true;
     }
+    let health = records::card(&app, info.id.as_str(), ix, &open, &s.when, w).await;
     html(&Device {
+        health,
         info,
         place: card::place(&info.at),
         kind: kind_text(&info.kind, w),

@@ -130,7 +130,7 @@ fn stream_text(stream: Stream, w: Words) -> &'static str {
 }
 
 /// Bytes as people read them.
-fn bytes(n: u64) -> String {
+pub(super) fn bytes(n: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
     let (mut v, mut unit) = (n as f64 / 1024.0, UNITS[0]);
     for next in &UNITS[1..] {

@@ -45,6 +45,11 @@ impl When {
         at.strftime(form).to_string()
     }
 
+    /// `2026-11-22`.
+    pub(crate) fn date(&self, ms: i64) -> String {
+        zoned(ms, &self.zone).strftime("%Y-%m-%d").to_string()
+    }
+
     /// `2026-11-22 14:02:11`, for tables that leave the page.
     pub(crate) fn full(&self, ms: i64) -> String {
         zoned(ms, &self.zone).strftime("%Y-%m-%d %H:%M:%S").to_string()

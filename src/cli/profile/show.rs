@@ -183,7 +183,7 @@ fn condition(condition: &Condition) -> String {
             length(*within),
             length(*learn)
         ),
-        Condition::Anomaly { point, learn } => format!("{point} is unlike itself (learns for {})", length(*learn)),
+        Condition::Anomaly { point, learn, .. } => format!("{point} is unlike itself (learns for {})", length(*learn)),
         Condition::DeviceAnomaly { points, learn, .. } => {
             format!("{} together are unlike before (learns for {})", points.join(", "), length(*learn))
         }

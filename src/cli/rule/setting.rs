@@ -140,8 +140,8 @@ fn names(condition: &Condition) -> &'static [&'static str] {
         Condition::Count { .. } => &["count", "window"],
         Condition::Absence { .. } => &["after"],
         Condition::Trend { .. } => &["above", "below", "within", "learn"],
-        Condition::Anomaly { .. } | Condition::Change { .. } => &["learn"],
-        Condition::DeviceAnomaly { .. } => &["every", "learn"],
+        Condition::Change { .. } => &["learn"],
+        Condition::Anomaly { .. } | Condition::DeviceAnomaly { .. } => &["every", "learn"],
         Condition::Baseline { .. } => &["deviation"],
         Condition::Peer { .. } => &["deviations"],
         Condition::When(_) => &["when"],
@@ -167,7 +167,7 @@ fn slot<'a>(condition: &'a mut Condition, name: &str) -> Option<Slot<'a>> {
         (Condition::Rate { window, .. } | Condition::Count { window, .. }, "window") => Slot::Time(window),
         (Condition::Absence { after, .. }, "after") => Slot::Time(after),
         (Condition::Trend { within, .. }, "within") => Slot::Time(within),
-        (Condition::DeviceAnomaly { every, .. }, "every") => Slot::Time(every),
+        (Condition::Anomaly { every, .. } | Condition::DeviceAnomaly { every, .. }, "every") => Slot::Time(every),
         (
             Condition::Trend { learn, .. }
             | Condition::Anomaly { learn, .. }

@@ -6,7 +6,7 @@ use crate::text::field::{
 };
 
 /// A number, or the name of a parameter of the profile.
-const SETTING: Kind = Kind::Either(&[ANY_NUMBER, Kind::Id]);
+pub(crate) const SETTING: Kind = Kind::Either(&[ANY_NUMBER, Kind::Id]);
 const POINT: Field = required(
     "point",
     LINE,
@@ -132,6 +132,12 @@ static ANOMALY: Table = Table {
     ),
     fields: &[
         POINT,
+        default(
+            "every",
+            ANY_DURATION,
+            Scalar::Text("1m"),
+            bi("means over so long are looked at; 0s looks at every reading", "按此时长的均值判断；0s 为逐个读数"),
+        ),
         default("learn", LEARN, Scalar::Text("14d"), bi("time seen before it judges", "学习多久后开始判断")),
     ],
     one_of: &[],

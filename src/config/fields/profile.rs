@@ -1,6 +1,7 @@
 //! The fields of a profile file. Constant data.
 
 use crate::config::fields::condition::{CONDITION_FIELDS, CONDITIONS};
+use crate::config::fields::health::HEALTH;
 use crate::config::notation::{ADDRESS, ORDER, PERCENT, POINTER, PROFILE, TOPIC_TAIL, WIRE};
 use crate::text::field::{
     ANY_DURATION, ANY_NUMBER, Bi, Field, Kind, LINE, Scalar, Table, bi, default, optional, required,
@@ -37,6 +38,7 @@ pub static PROFILE_FILE: Table = Table {
         optional("param", Kind::Tables(&PARAM), bi("settings a site can give with `set`", "站点可用 `set` 给出的参数")),
         required("point", Kind::Tables(&POINT), bi("the points", "测点")),
         optional("alarm", Kind::Tables(&ALARM), bi("the alarms", "告警")),
+        optional("health", Kind::Table(&HEALTH), bi("what counts for the health record", "设备健康档案的计数与保养")),
         optional(
             "test",
             Kind::Array(&TEST),
@@ -191,6 +193,15 @@ static PARAM: Table = Table {
         optional("unit", Kind::Unit, bi("unit", "单位")),
         required("default", ANY_NUMBER, bi("value unless the site says otherwise", "缺省值")),
         optional("range", Kind::Range, bi("accepted values", "允许范围")),
+        optional("by", Kind::Id, bi("another parameter that decides the default", "由另一参数决定缺省值")),
+        optional(
+            "defaults",
+            Kind::Map { key: bi("value of that parameter", "该参数的值"), of: &ANY_NUMBER },
+            bi(
+                "the default for each of its values: `{ 1 = 1.8, 2 = 2.8 }`",
+                "其各值对应的缺省值：`{ 1 = 1.8, 2 = 2.8 }`",
+            ),
+        ),
     ],
     one_of: &[],
 };

@@ -2,6 +2,7 @@
 
 use crate::config::fields::condition::{CONDITION_FIELDS, CONDITIONS};
 use crate::config::fields::profile::POINT;
+use crate::config::fields::vision::{CAMERA, FACADE, VISION};
 use crate::config::fields::{CREDENTIAL, PORT};
 use crate::config::notation::net::HOST;
 use crate::config::notation::{BIND, BROKER_URL, HTTP_URL, MODE, PROFILE, TOPIC};
@@ -27,7 +28,15 @@ pub static SITE_FILE: Table = Table {
             bi("look-alike devices from a sheet", "由表格批量导入同类设备"),
         ),
         optional("rule", Kind::Tables(&RULE), bi("rules of the site", "站点规则")),
+        optional("vision", Kind::Table(&VISION), bi("where cameras post their events", "接收摄像机事件")),
+        optional("facade", Kind::Tables(&FACADE), bi("faces of buildings", "楼体立面")),
+        optional("camera", Kind::Tables(&CAMERA), bi("cameras that report events", "上报事件的摄像机")),
         optional("upstream", Kind::Tables(&UPSTREAM), bi("where everything is sent", "上云目标")),
+        optional(
+            "webhook",
+            Kind::Tables(&WEBHOOK),
+            bi("where every change of an alarm is posted", "告警变化推送到的网址"),
+        ),
         optional("notify", Kind::Any, bi("channels to people (not active yet)", "通知渠道（尚未启用）")),
         optional("escalate", Kind::Any, bi("who is told when nobody answers (not active yet)", "逐级上报（尚未启用）")),
     ],
@@ -320,6 +329,20 @@ static UPSTREAM: Table = Table {
     doc: bi("Where everything is sent.", "上云目标。"),
     fields: &[optional("http", Kind::Table(&HTTP), bi("batches posted over HTTP", "HTTP 批量上送"))],
     one_of: &[&["http"]],
+};
+
+static WEBHOOK: Table = Table {
+    name: "webhook",
+    head: "[webhook.<id>]",
+    doc: bi(
+        "Every change of an alarm is posted there as a CloudEvent, as soon as it is on disk.",
+        "每次告警变化落盘后立即以 CloudEvents 格式推送到该网址。",
+    ),
+    fields: &[
+        required("url", Kind::Checked(&HTTP_URL), bi("where to post", "推送网址")),
+        optional("credential", CREDENTIAL, bi("credential with the bearer token", "令牌凭据")),
+    ],
+    one_of: &[],
 };
 
 static HTTP: Table = Table {

@@ -58,6 +58,7 @@ fn profile(time: Option<(&str, TimeFormat)>, points: Vec<PointSpec>) -> Profile 
         params: Vec::new(),
         points,
         alarms: Vec::new(),
+        health: crate::profile::health::HealthSpec::default(),
         tests: Vec::new(),
     }
 }

@@ -11,7 +11,7 @@
 //! A message whose receipt says "not stored" is not acknowledged; the connection is dropped, since a broker sends again
 //! only on a new one.
 
-mod link;
+pub(in crate::southbound) mod link;
 mod session;
 
 use std::sync::Arc;

@@ -312,6 +312,11 @@ fn report(ended: Result<(), tokio::task::JoinError>) {
     }
 }
 
+/// The server side of TLS, for other listeners of the field side.
+pub(crate) fn tls_acceptor(pem: &TlsPem) -> Result<TlsAcceptor, ListenError> {
+    acceptor(pem).map(|tls| tls.0)
+}
+
 fn acceptor(pem: &TlsPem) -> Result<Tls, ListenError> {
     let bad = |error: &dyn fmt::Display| ListenError::BadCertificate(error.to_string());
     let chain: Vec<_> =

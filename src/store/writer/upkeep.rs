@@ -1,5 +1,6 @@
 //! What the writer does by the clock: marks, anchors, cursors, quota, the copy of `state.db`.
 
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -191,8 +192,16 @@ impl Writer {
         self.work.upkeep.tick = Instant::now();
     }
 
+    /// A day of the history cannot be read: it is put aside.
+    pub(super) fn bad_day(&mut self, day: i64, why: &str) {
+        let path = files::day_path(&self.shared.dir, day);
+        let name = files::quarantine(&self.shared.dir, &path, self.shared.boot).unwrap_or_default();
+        self.shared.days.write().unwrap_or_else(PoisonError::into_inner).retain(|d| d.day != day);
+        self.damaged(&name, why);
+    }
+
     /// The disk is full: gives the reserve back, then evicts one file.
-    pub(super) fn free_room(&mut self, now: Instant) -> bool {
+    pub(crate) fn free_room(&mut self, now: Instant) -> bool {
         self.work.upkeep.tick = self.work.upkeep.tick.min(now + Duration::from_secs(1));
         files::free_reserve(&self.shared.dir) || self.evict()
     }

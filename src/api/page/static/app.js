@@ -120,12 +120,14 @@ async function load() {
     if ("keyed" in region.dataset) merge(region, next); else take(region, next);
   }
   document.title = title(fresh.title);
+  names();
   tick();
 }
 
 // What the reader has unfolded stays unfolded.
 function take(region, next) {
-  if (region.contains(document.activeElement) && document.activeElement.matches("input")) return;
+  if (region.contains(document.activeElement) && document.activeElement.matches("input, select")) return;
+  if (region.querySelector("form.act input[name=own]")?.value) return; // a half-written comment survives
   const keys = (root) => [...root.querySelectorAll("details")];
   const old = keys(region);
   keys(next).forEach((d, i) => { if (old[i]) d.open = old[i].open; });
@@ -172,15 +174,20 @@ async function answer(form, button) {
   if (!by) { fault.textContent = body.dataset.tName; form.elements.by.focus(); return; }
   localStorage.setItem("gatehouse.name", by);
   const note = button?.name === "note" ? button.value : form.elements.own?.value.trim() ?? "";
+  const act = button?.name === "act" ? button.value : null;
+  const fields = [...form.querySelectorAll("[data-field]")];
+  const more = Object.fromEntries(fields.map((e) => [e.name, e.type === "checkbox" ? e.checked : e.value]));
+  if (act) Object.assign(more, { act, reason: form.elements.reason?.value });
   form.setAttribute("aria-busy", "true");
   fault.textContent = "";
   try {
-    const reply = await fetch(form.dataset.post, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ by, note }) });
+    const reply = await fetch(form.dataset.post, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ by, note, ...more }) });
     const data = await reply.json();
     if (!reply.ok) throw new Error(`${data.message}. ${data.help}`);
-    const who = data.alarm.acknowledged;
-    if (data.already && who) fault.textContent = fill(body.dataset.tAlready, who.by, new Date(who.at_ms).toLocaleTimeString());
-    else form.closest("details").open = false;
+    const who = data.alarm?.acknowledged;
+    if (act) form.elements.own.value = "";
+    else if (data.already && who) fault.textContent = fill(body.dataset.tAlready, who.by, new Date(who.at_ms).toLocaleTimeString());
+    else { form.closest("details").open = false; document.activeElement?.blur(); }
     refresh();
   } catch (error) {
     fault.textContent = error instanceof TypeError ? body.dataset.tFailed : `${body.dataset.tFailed} (${error.message})`;
@@ -199,6 +206,9 @@ document.addEventListener("submit", (event) => {
   answer(event.target, event.submitter);
 });
 document.addEventListener("click", (event) => {
+  const signed = event.target.closest("a[data-by]");
+  const known = localStorage.getItem("gatehouse.name");
+  if (signed && known) signed.search = `?by=${encodeURIComponent(known)}`;
   const chip = event.target.closest(".chips button");
   if (chip?.form.reportValidity()) answer(chip.form, chip);
 });
@@ -207,7 +217,7 @@ document.addEventListener("visibilitychange", () => {
   if (document.hidden) { stream?.close(); stream = null; } else { heard = Date.now(); follow(); refresh(); }
 });
 setInterval(tick, 1000);
-setInterval(() => { if (!document.hidden && document.querySelector("#trend, #state, #tree, #facts")) refresh(); }, 60_000);
+setInterval(() => { if (!document.hidden && document.querySelector("#trend, #state, #tree, #facts, #cases")) refresh(); }, 60_000);
 names();
 tick();
 document.title = title(document.title);

@@ -22,14 +22,14 @@ use crate::southbound::{LineConfig, LinePath};
 
 /// Where and how to connect.
 #[derive(Debug)]
-pub(super) struct Broker {
+pub(in crate::southbound) struct Broker {
     options: MqttOptions,
     timeout: Duration,
 }
 
 /// What comes from a broker.
 #[derive(Debug)]
-pub(super) enum FromBroker {
+pub(in crate::southbound) enum FromBroker {
     /// A message.
     Publish(Publish),
     /// Answer to a subscription; positions of the filters that were refused.
@@ -39,7 +39,7 @@ pub(super) enum FromBroker {
 }
 
 /// The sending half.
-pub(super) trait ToBroker {
+pub(in crate::southbound) trait ToBroker {
     /// Subscribes at QoS 1; false if the request queue is full.
     fn subscribe(&self, filters: Vec<String>) -> bool;
     /// Acknowledges a QoS 1 message; false if the request queue is full.
@@ -47,13 +47,17 @@ pub(super) trait ToBroker {
 }
 
 /// The receiving half. Dropping a pending `next` may lose data: hold on to it until it answers.
-pub(super) trait Feed {
+pub(in crate::southbound) trait Feed {
     /// The next event, or why the connection is over, in words.
     async fn next(&mut self) -> Result<FromBroker, String>;
 }
 
 impl Broker {
-    pub(super) fn new(config: &LineConfig, login: Option<Login>, ca_pem: Option<&[u8]>) -> Result<Self, BadBroker> {
+    pub(in crate::southbound) fn new(
+        config: &LineConfig,
+        login: Option<Login>,
+        ca_pem: Option<&[u8]>,
+    ) -> Result<Self, BadBroker> {
         let LinePath::Mqtt { url, client_id, .. } = &config.path else { return Err(BadBroker::NotAClientLine) };
         let (tls, host, port) = parse(url).ok_or_else(|| BadBroker::Url(url.clone()))?;
         let id = client_id.clone().filter(|id| !id.is_empty()).unwrap_or_else(|| format!("gatehouse-{}", config.id));
@@ -73,13 +77,13 @@ impl Broker {
     }
 
     /// `host:port`, for messages.
-    pub(super) fn address(&self) -> String {
+    pub(in crate::southbound) fn address(&self) -> String {
         let (host, port) = self.options.broker_address();
         format!("{host}:{port}")
     }
 
     /// Connects: name look-up, TCP, TLS and CONNACK within one deadline.
-    pub(super) async fn connect(&self) -> Result<(Rumqtt, RumqttFeed), String> {
+    pub(in crate::southbound) async fn connect(&self) -> Result<(Rumqtt, RumqttFeed), String> {
         let (client, mut feed) = AsyncClient::new(self.options.clone(), BROKER_INFLIGHT_MAX);
         let seconds = self.timeout.as_secs().max(1);
         feed.network_options.set_connection_timeout(seconds.saturating_add(1));
@@ -146,7 +150,7 @@ fn words(error: &ConnectionError) -> String {
 
 /// The sending half over `rumqttc`.
 #[derive(Debug)]
-pub(super) struct Rumqtt(AsyncClient);
+pub(in crate::southbound) struct Rumqtt(AsyncClient);
 
 impl ToBroker for Rumqtt {
     fn subscribe(&self, filters: Vec<String>) -> bool {
@@ -162,7 +166,7 @@ impl ToBroker for Rumqtt {
 }
 
 /// The receiving half over `rumqttc`.
-pub(super) struct RumqttFeed(EventLoop);
+pub(in crate::southbound) struct RumqttFeed(EventLoop);
 
 impl Feed for RumqttFeed {
     async fn next(&mut self) -> Result<FromBroker, String> {

@@ -55,6 +55,7 @@ fn profile(mapping: MqttMapping, points: &[(&str, &str, Option<usize>)]) -> Arc<
         params: Vec::new(),
         points: points.collect(),
         alarms: Vec::new(),
+        health: crate::profile::health::HealthSpec::default(),
         tests: Vec::new(),
     })
 }

@@ -1,0 +1,36 @@
+//! The case desk: what cameras report becomes cases that people handle, with evidence that stands.
+//!
+//! ```text
+//!  Sighting ─▶ judge (physics) ─▶ desk: merge, budget, level ─▶ Keeper (store, synced) ─▶ receipt to the camera
+//!                                   │                     └──▶ alarm desk ─▶ journal, page, cloud, webhook
+//!                                   └▶ evidence folder ◀── footage, fetched behind the alarm
+//!  people ─▶ act ─▶ workflow machine ─▶ step on disk ─▶ alarm answered, closed
+//! ```
+//!
+//! Owns merging, the workflow, budgets, figures, alarm texts, the evidence folder, export and masking. Knows nothing of
+//! cameras' protocols, of calibration, of SQL or of pages.
+//!
+//! Invariants and limits:
+//! - No event is dropped for its score: a bird becomes a case of level `info`, last in the review.
+//! - An event is answered "kept" only after the synced commit that holds it. The same event sent twice is one.
+//! - The alarm never waits for a picture.
+//! - A flood costs short records, not alarms: see [`desk::Settings`].
+//!
+//! Pure: [`desk`], [`machine`], [`merge`], [`clocks`], [`words`], [`figures`], [`zones`], [`mask`], [`ustar`]. I/O: [`evidence`], [`seal`],
+//! [`runner`].
+
+pub mod bundle;
+pub mod clocks;
+pub mod desk;
+pub mod evidence;
+pub mod figures;
+pub mod lanes;
+pub mod machine;
+pub mod mask;
+pub mod merge;
+pub mod ports;
+pub mod runner;
+pub mod seal;
+pub mod ustar;
+pub mod words;
+pub mod zones;

@@ -1,0 +1,492 @@
+//! The task of the case desk: sightings and people's requests in, alarms out at once, everything on disk, pictures behind.
+//!
+//! `next` awaits many sources and returns one value of a closed enum (`Turn`); `apply` handles it without waiting. At most
+//! one write is on its way ([`Flight`]); what comes meanwhile goes together into the next, so a flood costs few syncs.
+//!
+//! Queues and what happens when they are full:
+//! - what waits for the disk: past [`PENDING_MAX`] sightings none is taken from the channel; the intake then refuses, and
+//!   cameras send again. Alarms go out all the same.
+//! - footage to fetch: [`FETCHES_MAX`]; past it the picture is given up, which is a step in the case.
+//! - reports to the alarm desk: kept until it takes them; bounded by the cases.
+
+mod flight;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{broadcast, mpsc};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::cases::desk::{Desk, Effects, Restored, Settings};
+use crate::cases::evidence::{Evicted, Evidence, FileKind, Origin};
+use crate::cases::ports::{Hands, Request};
+use crate::cases::runner::flight::{Fetch, Flight, Landed, Paper, Pending, Waiter, flown, fly, media_type, obtain};
+use crate::cases::seal::sha256;
+use crate::clock::Clock;
+use crate::model::alarm::AlarmChange;
+use crate::model::case::{CaseNo, Judgement, StepKind};
+use crate::model::desk::{DeskCommand, Report};
+use crate::model::facade::Watched;
+use crate::model::intake::{CameraLink, Intake, Refused};
+use crate::model::journal::{Note, Stream};
+use crate::model::link::LinkState;
+use crate::model::live::LiveEvent;
+use crate::model::reading::Receipt;
+use crate::model::sight::{Footage, Sighting};
+use crate::model::time::{Anchor, BootMs, Trust};
+
+/// Sightings that may wait for the disk before no more are taken.
+const PENDING_MAX: usize = 256;
+/// Pictures and clips that may wait to be fetched.
+const FETCHES_MAX: usize = 256;
+/// Fetches at once.
+const AT_ONCE: usize = 4;
+/// Refused payloads noted within a window; the rest is counted.
+const REFUSALS_MAX: u32 = 30;
+const REFUSALS_WITHIN_MS: i64 = 60_000;
+/// Notes that may wait.
+const NOTES_MAX: usize = 128;
+/// Pause after a write that failed.
+const RETRY: Duration = Duration::from_secs(1);
+/// The desk looks at its clocks at least this often.
+const BEAT: Duration = Duration::from_secs(5);
+/// How often old evidence is looked for.
+const SWEEP: Duration = Duration::from_hours(1);
+
+/// A queue that outlives the task: built anew after a panic, it goes on with the next item.
+pub type Inbox<T> = Arc<tokio::sync::Mutex<mpsc::Receiver<T>>>;
+
+/// What the task is built from.
+#[derive(Debug)]
+pub struct Parts {
+    /// Figures.
+    pub settings: Settings,
+    /// Cameras and facades.
+    pub watched: Arc<Watched>,
+    /// What others do.
+    pub hands: Hands,
+    /// Where files go.
+    pub evidence: Evidence,
+    /// Both clocks.
+    pub clock: Arc<dyn Clock>,
+    /// What was kept.
+    pub restored: Restored,
+    /// Keys of alarms on the list that cases raised, from the journal: those of unknown cases are ended.
+    pub standing: Vec<Arc<str>>,
+    /// To the alarm desk.
+    pub alarms: mpsc::Sender<DeskCommand>,
+    /// What happens to alarms.
+    pub events: broadcast::Receiver<LiveEvent>,
+    /// From the cameras.
+    pub sightings: Inbox<Intake>,
+    /// From people.
+    pub requests: Inbox<Request>,
+    /// Told when to finish.
+    pub stop: CancellationToken,
+}
+
+#[derive(Debug)]
+enum Job {
+    Fetched(CaseNo, Result<String, String>),
+    Swept(Evicted),
+    /// It panicked; the runtime has logged it.
+    Lost,
+}
+
+enum Turn {
+    Sent(Intake),
+    SightingsEnded,
+    Asked(Request),
+    RequestsEnded,
+    Landed(Landed),
+    Job(Job),
+    Alarm(LiveEvent),
+    Reported,
+    Time,
+    Stop,
+}
+
+/// The task.
+pub struct Runner {
+    desk: Desk,
+    hands: Hands,
+    evidence: Evidence,
+    watched: Arc<Watched>,
+    clock: Arc<dyn Clock>,
+    alarms: mpsc::Sender<DeskCommand>,
+    events: broadcast::Receiver<LiveEvent>,
+    sightings: Inbox<Intake>,
+    requests: Inbox<Request>,
+    stop: CancellationToken,
+    reports: VecDeque<Report>,
+    pending: Pending,
+    flight: Option<Flight>,
+    retry_at: Option<Instant>,
+    fetches: VecDeque<Fetch>,
+    fetching: usize,
+    jobs: JoinSet<Job>,
+    sweep_at: Instant,
+    /// Begin of the present window, and refusals in it.
+    refusals: (Option<BootMs>, u32),
+    sightings_open: bool,
+    requests_open: bool,
+    stopping: bool,
+}
+
+impl std::fmt::Debug for Runner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Runner").field("desk", &self.desk).finish_non_exhaustive()
+    }
+}
+
+impl Runner {
+    /// Builds the desk anew from what was kept. To be called inside a runtime.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let Parts { settings, watched, hands, evidence, clock, restored, standing, .. } = parts;
+        let (desk, reports) = Desk::new(settings, Arc::clone(&watched), restored, &clock.anchor());
+        let orphans = standing.iter().filter(|key| reports.iter().all(|r| r.key != **key)).map(orphan);
+        let reports = orphans.chain(reports.iter().cloned()).collect();
+        Self {
+            desk,
+            hands,
+            evidence,
+            watched,
+            clock,
+            alarms: parts.alarms,
+            events: parts.events,
+            sightings: parts.sightings,
+            requests: parts.requests,
+            stop: parts.stop,
+            reports,
+            pending: Pending::default(),
+            flight: None,
+            retry_at: None,
+            fetches: VecDeque::new(),
+            fetching: 0,
+            jobs: JoinSet::new(),
+            sweep_at: Instant::now(),
+            refusals: (None, 0),
+            sightings_open: true,
+            requests_open: true,
+            stopping: false,
+        }
+    }
+
+    /// Runs until told to stop and everything taken is on disk; the caller sets the deadline.
+    pub async fn run(mut self) {
+        while !(self.stopping && self.flight.is_none() && self.pending.is_empty()) {
+            let turn = self.next().await;
+            self.apply(turn);
+        }
+    }
+
+    async fn next(&mut self) -> Turn {
+        let wake = self.wake();
+        let takes = self.sightings_open && !self.stopping && self.pending.write.sightings.len() < PENDING_MAX;
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled(), if !self.stopping => Turn::Stop,
+            Ok(permit) = self.alarms.reserve(), if !self.reports.is_empty() => {
+                if let Some(report) = self.reports.pop_front() {
+                    permit.send(DeskCommand::Report(Box::new(report)));
+                }
+                Turn::Reported
+            }
+            landed = flown(&mut self.flight) => Turn::Landed(landed),
+            request = take(&self.requests), if self.requests_open => request.map_or(Turn::RequestsEnded, Turn::Asked),
+            sent = take(&self.sightings), if takes => sent.map_or(Turn::SightingsEnded, Turn::Sent),
+            Ok(event) = self.events.recv() => Turn::Alarm(event),
+            Some(job) = self.jobs.join_next() => Turn::Job(job.unwrap_or(Job::Lost)),
+            () = tokio::time::sleep_until(wake) => Turn::Time,
+        }
+    }
+
+    fn wake(&self) -> Instant {
+        let now = Instant::now();
+        let boot = self.clock.boot();
+        let due = self.desk.next_wake(boot).map(|at| u64::try_from(at.since(boot)).unwrap_or(0).max(1));
+        let desk = now + due.map_or(BEAT, Duration::from_millis).min(BEAT);
+        let retry = self.retry_at.filter(|_| self.flight.is_none());
+        [Some(desk), retry, Some(self.sweep_at.max(now + Duration::from_millis(1)))]
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or(desk)
+    }
+
+    fn apply(&mut self, turn: Turn) {
+        let now = self.clock.anchor();
+        match turn {
+            Turn::Sent(Intake::Sighting { sighting, receipt, .. }) => self.sent(&sighting, receipt, &now),
+            Turn::Sent(Intake::Refused(refused)) => self.refused(&refused, &now),
+            Turn::Sent(Intake::Link(link)) => self.link(&link),
+            Turn::SightingsEnded => self.sightings_open = false,
+            Turn::Asked(request) => self.asked(request, &now),
+            Turn::RequestsEnded => self.requests_open = false,
+            Turn::Landed(landed) => self.landed(landed, &now),
+            Turn::Job(job) => self.job(job, &now),
+            Turn::Alarm(event) => self.alarm(&event, &now),
+            Turn::Reported | Turn::Time => {}
+            Turn::Stop => self.stopping = true,
+        }
+        let effects = self.desk.tick(&now);
+        self.take(effects);
+        self.launch();
+        self.fetch_more();
+        self.sweep(&now);
+    }
+
+    fn take(&mut self, effects: Effects) {
+        self.pending.write.absorb(effects.write);
+        self.reports.extend(effects.reports);
+    }
+
+    fn sent(&mut self, sighting: &Sighting, receipt: Receipt, now: &Anchor) {
+        let judged = self.hands.judge.judge(sighting);
+        let sum = sha256(&sighting.raw);
+        let taken = self.desk.sight(sighting, &judged, sum, now);
+        if taken.is_known {
+            // On disk or on its way there: the answer waits for the next commit either way.
+            self.answer_known(receipt);
+            return;
+        }
+        let kept = taken.effects.write.sightings.first().cloned();
+        self.take(taken.effects);
+        if let Some(kept) = kept.filter(|_| !taken.brief) {
+            let watched = Arc::clone(&self.watched);
+            let camera = watched.camera(&sighting.camera);
+            let origin = |kind, media_type: &str| Origin {
+                kind,
+                media_type: media_type.to_owned(),
+                camera: kept.camera.clone(),
+                camera_serial: camera.map(|c| c.serial.clone()).unwrap_or_default(),
+                event_id: kept.event_id.clone(),
+                camera_wall_ms: kept.camera_wall_ms,
+                camera_offset_ms: kept.offset_ms,
+                kept_wall_ms: now.wall.0,
+                clock: now.trust,
+                rule: judged.rule.clone(),
+                gatehouse: env!("CARGO_PKG_VERSION").to_owned(),
+            };
+            self.papers(taken.case, sighting, &judged, &origin);
+        }
+        self.pending.waiters.push(Waiter::Camera(receipt));
+    }
+
+    fn papers(&mut self, case: CaseNo, seen: &Sighting, judged: &Judgement, origin: &dyn Fn(FileKind, &str) -> Origin) {
+        let paper = |bytes: Arc<[u8]>, origin| Paper { case, bytes, origin };
+        self.pending.papers.push(paper(Arc::clone(&seen.raw), origin(FileKind::Event, media_type(&seen.raw))));
+        let verdict =
+            serde_json::json!({ "case": case, "judgement": judged, "track": seen.track, "frame": seen.frame });
+        let verdict = serde_json::to_vec_pretty(&verdict).unwrap_or_default();
+        self.pending.papers.push(paper(verdict.into(), origin(FileKind::Verdict, "application/json")));
+        for footage in &seen.footage {
+            match footage {
+                Footage::Inline { media_type, bytes } => {
+                    let kind = if media_type.starts_with("video/") { FileKind::Clip } else { FileKind::Picture };
+                    self.pending.papers.push(paper(Arc::clone(bytes), origin(kind, media_type)));
+                }
+                Footage::Remote { reference, clip } => {
+                    let kind = if *clip { FileKind::Clip } else { FileKind::Picture };
+                    let fetch = Fetch { case, reference: reference.clone(), clip: *clip, origin: origin(kind, "") };
+                    self.pending.fetches.push(fetch);
+                }
+            }
+        }
+    }
+
+    fn answer_known(&mut self, receipt: Receipt) {
+        if self.flight.is_none() && self.pending.is_empty() {
+            receipt.committed();
+        } else {
+            self.pending.waiters.push(Waiter::Camera(receipt));
+        }
+    }
+
+    /// What the intake did not take is noted for people; in a flood only counted.
+    fn refused(&mut self, refused: &Refused, now: &Anchor) {
+        if self.refusals.0.is_none_or(|at| now.boot.since(at) >= REFUSALS_WITHIN_MS) {
+            self.refusals = (Some(now.boot), 0);
+        }
+        self.refusals.1 += 1;
+        if self.refusals.1 > REFUSALS_MAX {
+            return;
+        }
+        let head = String::from_utf8_lossy(&refused.head);
+        let head: String = head.chars().filter(|c| !c.is_control()).take(200).collect();
+        let facts = serde_json::json!({
+            "why": refused.why.word(), "detail": refused.detail, "from": refused.from, "head": head,
+        });
+        self.note("event_refused", &refused.camera, facts);
+    }
+
+    fn link(&mut self, link: &CameraLink) {
+        let kind = match link.state {
+            LinkState::Up => "camera_up",
+            LinkState::Down | LinkState::Quarantined => "camera_down",
+            LinkState::Initial => return,
+        };
+        self.note(kind, &link.camera, serde_json::json!({ "reason": link.reason }));
+    }
+
+    fn note(&mut self, kind: &str, subject: &str, facts: serde_json::Value) {
+        if self.pending.notes.len() < NOTES_MAX {
+            let note = Note { stream: Stream::Event, kind: kind.to_owned(), subject: subject.to_owned(), facts };
+            self.pending.notes.push(note);
+        }
+    }
+
+    fn asked(&mut self, request: Request, now: &Anchor) {
+        let Request { case, stored, act, by, note, reply } = request;
+        match self.desk.act(case, stored, &act, &by, &note, now) {
+            Ok((acted, effects)) if acted.already => {
+                drop(effects);
+                reply.send(Ok(acted));
+            }
+            Ok((acted, effects)) => {
+                self.take(effects);
+                self.pending.waiters.push(Waiter::Person(reply, Box::new(acted)));
+            }
+            Err(error) => reply.send(Err(error)),
+        }
+    }
+
+    fn alarm(&mut self, event: &LiveEvent, now: &Anchor) {
+        let LiveEvent::Alarm { event, .. } = event else { return };
+        let Some(no) = CaseNo::of_key(&event.alarm.key) else { return };
+        let answered = match event.change {
+            AlarmChange::Raised => None,
+            AlarmChange::Acknowledged => Some((event.by.as_deref().unwrap_or(""), event.note.as_deref().unwrap_or(""))),
+            AlarmChange::Cleared | AlarmChange::Reset | AlarmChange::Closed => return,
+        };
+        let effects = self.desk.heard(no, answered, now);
+        self.take(effects);
+    }
+
+    /// Sends off what waits, unless a write is on its way or has just failed.
+    fn launch(&mut self) {
+        let rests = self.retry_at.is_some_and(|at| at > Instant::now());
+        if self.flight.is_some() || rests || self.pending.is_empty() {
+            return;
+        }
+        self.retry_at = None;
+        let pending = std::mem::take(&mut self.pending);
+        let (evidence, keeper) = (self.evidence.clone(), Arc::clone(&self.hands.keeper));
+        self.flight = Some(Box::pin(fly(pending, evidence, keeper)));
+    }
+
+    fn landed(&mut self, landed: Landed, now: &Anchor) {
+        self.flight = None;
+        let Landed { mut pending, done, lost } = landed;
+        match done {
+            Ok(()) => {
+                pending.waiters.into_iter().for_each(Waiter::tell);
+                self.queue(pending.fetches, now);
+            }
+            Err(why) => {
+                tracing::error!(why, "cases cannot be kept at present; trying again");
+                self.retry_at = Some(Instant::now() + RETRY);
+                pending.write.absorb(std::mem::take(&mut self.pending.write));
+                pending.papers.append(&mut self.pending.papers);
+                pending.waiters.append(&mut self.pending.waiters);
+                pending.notes.append(&mut self.pending.notes);
+                pending.fetches.append(&mut self.pending.fetches);
+                self.pending = pending;
+            }
+        }
+        for (case, why) in lost {
+            let effects = self.desk.note(case, StepKind::EvidenceFailed, &why, now);
+            self.take(effects);
+        }
+    }
+
+    /// Pictures of events that are on disk now.
+    fn queue(&mut self, fetches: Vec<Fetch>, now: &Anchor) {
+        for fetch in fetches {
+            if self.fetches.len() < FETCHES_MAX {
+                self.fetches.push_back(fetch);
+                continue;
+            }
+            let why = "too many pictures wait already / 等待取图过多";
+            let effects = self.desk.note(fetch.case, StepKind::EvidenceFailed, why, now);
+            self.take(effects);
+        }
+    }
+
+    fn fetch_more(&mut self) {
+        while self.fetching < AT_ONCE && !self.stopping {
+            let Some(fetch) = self.fetches.pop_front() else { return };
+            self.fetching += 1;
+            let (footage, evidence, clock) =
+                (Arc::clone(&self.hands.footage), self.evidence.clone(), self.clock.clone());
+            self.jobs.spawn(async move {
+                let case = fetch.case;
+                Job::Fetched(case, obtain(fetch, footage, evidence, clock).await)
+            });
+        }
+    }
+
+    fn job(&mut self, job: Job, now: &Anchor) {
+        match job {
+            Job::Fetched(case, kept) => {
+                self.fetching = self.fetching.saturating_sub(1);
+                let (kind, note) = match &kept {
+                    Ok(file) => (StepKind::Evidence, file),
+                    Err(why) => (StepKind::EvidenceFailed, why),
+                };
+                let effects = self.desk.note(case, kind, note, now);
+                self.take(effects);
+            }
+            Job::Lost => self.fetching = self.fetching.saturating_sub(1),
+            Job::Swept(gone) => {
+                for case in gone.cases {
+                    let effects = self.desk.note(case, StepKind::Evicted, "", now);
+                    self.take(effects);
+                }
+            }
+        }
+    }
+
+    /// Deletes old evidence, off this thread. Never while the clock may be wrong: age is judged by it.
+    fn sweep(&mut self, now: &Anchor) {
+        if Instant::now() < self.sweep_at || self.stopping {
+            return;
+        }
+        self.sweep_at = Instant::now() + SWEEP;
+        let (evidence, keeper, now) = (self.evidence.clone(), Arc::clone(&self.hands.keeper), *now);
+        self.jobs.spawn(async move {
+            let work = move || {
+                let held = |no| keeper.case(no).is_some_and(|c| c.held || c.is_open());
+                let age = |no| {
+                    let known = keeper.case(no).filter(|_| now.trust != Trust::Unset)?;
+                    Some(now.wall.0.saturating_sub(known.opened_wall_ms))
+                };
+                evidence.evict(&held, &age)
+            };
+            Job::Swept(tokio::task::spawn_blocking(work).await.unwrap_or_default())
+        });
+    }
+}
+
+/// The next item of an inbox; dropping the future loses none.
+async fn take<T>(inbox: &Inbox<T>) -> Option<T> {
+    inbox.lock().await.recv().await
+}
+
+/// Ends an alarm of a case that nobody knows any more.
+fn orphan(key: &Arc<str>) -> Report {
+    Report {
+        key: Arc::clone(key),
+        name: String::new(),
+        at: String::new(),
+        level: crate::model::alarm::Level::Info,
+        text: crate::model::alarm::AlarmText::default(),
+        what: String::new(),
+        holds: false,
+        answered: None,
+    }
+}

@@ -1,0 +1,322 @@
+//! `[vision]`, `[facade.*]` and `[camera.*]` from their records. Pure but for the profile files, which [`profile`] reads.
+
+pub mod profile;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::config::context::Context;
+use crate::config::line::{Declared, Speaks};
+use crate::config::notation::net;
+use crate::config::vision::profile::VisionLibrary;
+use crate::model::camera::{CAMERAS_MAX, Camera, Facade, Mount, ReferenceRow, Shield, View};
+use crate::model::id::Id;
+use crate::profile::vision::VisionProfile;
+use crate::southbound::vision::{FetchConfig, ListenConfig, SourceConfig, StreamConfig, VisionConfig, Way};
+use crate::text::code;
+use crate::text::diagnostic::{Diagnostic, say};
+use crate::text::record::{Entry, Item, Record};
+use crate::text::source::Span;
+
+/// Fewer reference points carry no scale.
+const REFERENCES_MIN: usize = 3;
+
+/// What came of the three sections.
+pub(crate) struct Built {
+    pub(crate) facades: Vec<Facade>,
+    pub(crate) cameras: Vec<Camera>,
+    pub(crate) vision: VisionConfig,
+}
+
+/// Builds everything about cameras; a camera with faults is left out, having been complained about.
+pub(crate) fn build(
+    site: &Record,
+    dirs: &[PathBuf],
+    lines: &mut HashMap<String, Declared>,
+    cx: &mut Context<'_>,
+) -> Built {
+    let facades: Vec<Facade> = site.map("facade").iter().filter_map(|entry| facade(entry, cx)).collect();
+    let mut built = Built { facades, cameras: Vec::new(), vision: VisionConfig::default() };
+    built.vision.listen = site.record("vision").and_then(|record| {
+        Some(ListenConfig {
+            bind: net::bind(record.text("bind")?).ok()?,
+            tls: record.flag("tls"),
+            body_bytes_max: usize::try_from(record.size("max_body")?).ok()?,
+        })
+    });
+    let mut library = VisionLibrary::new(dirs);
+    let mut walk = Walk { site, lines, library: &mut library, cx };
+    for entry in site.map("camera") {
+        if let Some((camera, source)) = walk.camera(entry) {
+            built.cameras.push(camera);
+            built.vision.sources.push(source);
+        }
+    }
+    counts(site, cx);
+    built
+}
+
+fn counts(site: &Record, cx: &mut Context<'_>) {
+    for section in ["facade", "camera"] {
+        if let Some(one) = site.map(section).get(CAMERAS_MAX) {
+            let message = (format!("at most {CAMERAS_MAX} of these"), format!("最多 {CAMERAS_MAX} 个"));
+            cx.error(code::RANGE, one.key_span, (&message.0, &message.1), ("use a second gateway", "请另设一台网关"));
+        }
+    }
+    let pushing = site.map("camera").iter().find_map(|e| e.item.value.record()?.item("push"));
+    match (site.item("vision"), pushing) {
+        (None, Some(push)) => cx.error(
+            code::MISSING,
+            push.span,
+            ("this camera posts its events, but nobody listens", "此摄像机推送事件，但没有监听"),
+            ("add `[vision]` with `bind = \"10.0.9.1:8090\"`", "请添加 `[vision]`，写明 `bind = \"10.0.9.1:8090\"`"),
+        ),
+        (Some(vision), None) => {
+            let message = say("no camera posts its events here", "没有摄像机向此监听推送事件");
+            cx.report.add(Diagnostic::warning(code::IDLE, vision.span, message));
+        }
+        _ => {}
+    }
+}
+
+fn facade(entry: &Entry, cx: &mut Context<'_>) -> Option<Facade> {
+    let record = entry.item.value.record().filter(|r| !r.faulty)?;
+    let storeys: u16 = record.small("storeys")?;
+    let floor_base_m: Vec<f64> = numbers(record.list("floor_base_m"));
+    let rises = floor_base_m.windows(2).all(|pair| pair[0] < pair[1]);
+    if !floor_base_m.is_empty() && (floor_base_m.len() != usize::from(storeys) || !rises) {
+        let message = (
+            format!("`floor_base_m` must rise and have one height for each of {storeys} storeys"),
+            format!("`floor_base_m` 须逐层递增，且与层数 {storeys} 一致"),
+        );
+        let help = ("floor 1 first, metres above the ground", "从 1 层起，填距地高度（米）");
+        cx.error(code::CAMERA, record.span_of("floor_base_m"), (&message.0, &message.1), help);
+        return None;
+    }
+    Some(Facade {
+        id: Id::new(&entry.key).ok()?,
+        name: record.text("name")?.to_owned(),
+        storeys,
+        storey_m: record.number("storey_m")?,
+        width_m: record.number("width_m"),
+        floor_base_m,
+    })
+}
+
+fn numbers(list: &[Item]) -> Vec<f64> {
+    list.iter().filter_map(|item| item.value.number()).collect()
+}
+
+struct Walk<'a, 'c, 't> {
+    site: &'a Record,
+    lines: &'a mut HashMap<String, Declared>,
+    library: &'a mut VisionLibrary<'a>,
+    cx: &'c mut Context<'t>,
+}
+
+impl Walk<'_, '_, '_> {
+    /// One camera, and the way of its events.
+    fn camera(&mut self, entry: &Entry) -> Option<(Camera, SourceConfig)> {
+        let record = entry.item.value.record()?;
+        let profile = record.text("profile").and_then(|id| self.library.get(id, record.span_of("profile"), self.cx));
+        let exists = self.facade_exists(record);
+        let view = self.view(record);
+        let shields = self.shields(record);
+        let way = self.way(record, profile.as_deref());
+        let fetch = record.record("fetch").and_then(|fetch| self.fetch(fetch));
+        if record.faulty || !exists || (record.item("fetch").is_some() && fetch.is_none()) {
+            return None;
+        }
+        let id = Id::new(&entry.key).ok()?;
+        let view = view?;
+        let source =
+            SourceConfig { camera: Arc::from(id.as_str()), profile: profile?, frame: view.frame, way: way?, fetch };
+        let own = |key: &str| record.text(key).map(str::to_owned);
+        let camera = Camera {
+            id,
+            name: own("name")?,
+            at: own("at")?,
+            facade: record.id("facade").cloned(),
+            view,
+            shields: shields?,
+        };
+        Some((camera, source))
+    }
+
+    /// Whether the camera's facade exists, if it names one.
+    fn facade_exists(&mut self, record: &Record) -> bool {
+        let Some(id) = record.id("facade") else { return true };
+        let there = self.site.map("facade").iter().map(|e| e.key.as_str());
+        let exists = there.clone().any(|known| known == id.as_str());
+        if !exists && !self.cx.heads_broken {
+            self.cx.unknown(code::CAMERA, record.span_of("facade"), ("facade", "立面"), id.as_str(), there);
+        }
+        exists
+    }
+
+    fn view(&mut self, record: &Record) -> Option<View> {
+        let frame = match (record.small("width"), record.small("height")) {
+            (Some(width), Some(height)) => Some((width, height)),
+            (None, None) => None,
+            _ => {
+                let help = ("write both, in pixels", "请同时填写，单位像素");
+                self.fault(
+                    record.span,
+                    ("`width` and `height` belong together", "`width` 与 `height` 须同时给出"),
+                    help,
+                );
+                return None;
+            }
+        };
+        let rows = record.list("reference_rows");
+        let reference_rows: Vec<ReferenceRow> = rows.iter().filter_map(|i| reference(i.value.record()?)).collect();
+        let span = record.span_of("reference_rows");
+        if record.item("reference_rows").is_some() && rows.len() < REFERENCES_MIN {
+            let help = ("give the rows of at least three floors", "请至少给出三层的位置");
+            self.fault(span, ("fewer than 3 reference points carry no scale", "参考点少于 3 个，无法标定"), help);
+            return None;
+        }
+        if !rows.is_empty() && (frame.is_none() || record.item("facade").is_none()) {
+            let help = ("add `facade`, `width` and `height`", "请补充 `facade`、`width` 与 `height`");
+            let message = ("reference points need the facade and the size of the picture", "参考点需要立面与画面尺寸");
+            self.fault(span, message, help);
+            return None;
+        }
+        Some(View {
+            fps: record.number("fps"),
+            frame,
+            mount: record
+                .record("mount")
+                .and_then(|m| Some(Mount { height_m: m.number("height_m")?, distance_m: m.number("distance_m")? })),
+            reference_rows,
+            reference_error_m: record.number("reference_error_m")?,
+            k1: record.number("k1"),
+            focal_px: record.number("focal_px"),
+            full: record.flag("full"),
+        })
+    }
+
+    fn shields(&mut self, record: &Record) -> Option<Vec<Shield>> {
+        let mut shields = Vec::new();
+        for shield in record.list("shield").iter().filter_map(|i| i.value.record()) {
+            let corners = shield.list("polygon");
+            let place = |item: &Item| match &item.value {
+                crate::text::record::Value::List(pair) => match numbers(pair).as_slice() {
+                    [x, y] => Some((*x, *y)),
+                    _ => None,
+                },
+                _ => None,
+            };
+            let polygon: Vec<(f64, f64)> = corners.iter().filter_map(place).collect();
+            if polygon.len() < 3 || polygon.len() != corners.len() {
+                let help = ("write `[[0, 0], [300, 0], [0, 400]]`", "请写 `[[0, 0], [300, 0], [0, 400]]`");
+                let message = ("a shield zone has at least three corners `[x, y]`", "屏蔽区至少三个顶点 `[x, y]`");
+                self.fault(shield.span_of("polygon"), message, help);
+                return None;
+            }
+            shields.push(Shield { name: shield.text("name")?.to_owned(), polygon });
+        }
+        Some(shields)
+    }
+
+    fn way(&mut self, record: &Record, profile: Option<&VisionProfile>) -> Option<Way> {
+        let own = |record: &Record, key: &str| record.text(key).map(str::to_owned);
+        if let Some(push) = record.record("push") {
+            return Some(Way::Push { credential: own(push, "credential")? });
+        }
+        if let Some(stream) = record.record("stream") {
+            self.in_the_clear(stream);
+            let path = net::url(stream.text("url")?, &["http", "https"]).ok()?.path;
+            if profile.is_some_and(|p| p.stream.is_none()) && matches!(path, "" | "/") {
+                let message = ("this vision profile knows no event stream", "此视觉模板没有事件流");
+                let help =
+                    ("let the camera post (`push`), or add the path to the url", "请改用 `push`，或在网址中写明路径");
+                self.fault(stream.span, message, help);
+                return None;
+            }
+            return Some(Way::Stream(StreamConfig {
+                url: own(stream, "url")?,
+                credential: own(stream, "credential"),
+                ca: own(stream, "ca"),
+                silence: stream.duration("silence")?,
+            }));
+        }
+        let mqtt = record.record("mqtt")?;
+        let line = mqtt.id("line")?;
+        let span = mqtt.span_of("line");
+        match self.lines.get_mut(line.as_str()) {
+            Some(known) => {
+                known.devices += 1;
+                let (message, help) = match known.speaks {
+                    Some(Speaks::Rtu | Speaks::Tcp) => (
+                        ("this line does not speak MQTT", "此线路不是 MQTT"),
+                        ("name an `mqtt` line", "请选用 `mqtt` 线路"),
+                    ),
+                    Some(Speaks::Mqtt { listens: true }) => (
+                        ("gatehouse's own MQTT listener takes no camera events", "本机 MQTT 接入不接收摄像机事件"),
+                        ("let the camera post (`push`), or name an `mqtt` line", "请改用 `push`，或选用 `mqtt` 线路"),
+                    ),
+                    _ => return Some(Way::Mqtt { line: line.as_str().to_owned(), topic: own(mqtt, "topic")? }),
+                };
+                self.fault(span, message, help);
+                None
+            }
+            None if self.cx.heads_broken => None,
+            None => {
+                let there: Vec<&str> = self.lines.keys().map(String::as_str).collect();
+                self.cx.unknown(code::UNKNOWN_LINE, span, ("line", "线路"), line.as_str(), there);
+                None
+            }
+        }
+    }
+
+    fn fetch(&mut self, fetch: &Record) -> Option<FetchConfig> {
+        self.in_the_clear(fetch);
+        let hosts = fetch.item("url").into_iter().chain(fetch.list("also"));
+        for host in hosts {
+            let url = host.value.text()?;
+            if !matches!(net::url(url, &["http", "https"]).ok()?.path, "" | "/") {
+                let help = ("write scheme, host and port only", "只写协议、主机与端口");
+                self.fault(host.span, ("a path has no use here", "此处不需要路径"), help);
+                return None;
+            }
+        }
+        Some(FetchConfig {
+            url: fetch.text("url")?.to_owned(),
+            also: fetch.list("also").iter().filter_map(|i| i.value.text().map(str::to_owned)).collect(),
+            credential: fetch.text("credential").map(str::to_owned),
+            ca: fetch.text("ca").map(str::to_owned),
+        })
+    }
+
+    /// Host names are looked up; one who answers for the name server gets the requests. Addresses are better.
+    fn in_the_clear(&mut self, record: &Record) {
+        let Some(url) = record.text("url").and_then(|url| net::url(url, &["http", "https"]).ok()) else { return };
+        let address = url.host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok();
+        if url.scheme == "http" && !address {
+            let message = say(
+                "a camera named over plain http: whoever answers for that name gets the requests",
+                "以主机名访问且未加密：冒充该域名者将收到请求",
+            );
+            let fault = Diagnostic::warning(code::URL, record.span_of("url"), message);
+            self.cx.report.add(
+                fault.help(say("write its address, or use https with `ca`", "请写 IP 地址，或使用 https 与 `ca`")),
+            );
+        }
+    }
+
+    fn fault(&mut self, span: Span, message: (&str, &str), help: (&str, &str)) {
+        self.cx.error(code::CAMERA, span, message, help);
+    }
+}
+
+fn reference(record: &Record) -> Option<ReferenceRow> {
+    Some(ReferenceRow {
+        row: record.number("row")?,
+        col: record.number("col"),
+        floor: record.number("floor"),
+        height_m: record.number("height_m")?,
+        facade_x_m: record.number("facade_x_m"),
+    })
+}

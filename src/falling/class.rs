@@ -1,0 +1,103 @@
+//! Owns the step from evidences to probabilities of the classes: a logistic model over few physical quantities.
+//!
+//! The evidences of [`fit`](super::fit) say how much better one description is than another *if* the descriptions were
+//! complete. They are not (gusts, tumbling, detectors), so their weight is learnt, with a handful of quantities that tell
+//! falls from rises and swings. The weights come from simulated tracks (`tests/falling`, training seeds) and are checked on
+//! other seeds and other kinds of scene; there is no other tuning.
+//!
+//! Refuses to know thresholds of the answer; they stand in [`judge`](super::judge).
+
+use super::camera::Calibration;
+use super::fit::{Fit, SPEED};
+use super::track::Cleaned;
+
+mod weights;
+
+/// How many quantities are looked at.
+pub const QUANTITIES: usize = 30;
+
+/// Probabilities of the three kinds; their sum is 1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Odds {
+    /// A dense thing falls.
+    pub dense: f64,
+    /// A light thing falls.
+    pub light: f64,
+    /// Nothing falls.
+    pub other: f64,
+}
+
+/// The quantities, in the order of the weights.
+pub(super) fn quantities(calibration: &Calibration, track: &Cleaned, fit: &Fit) -> [f64; QUANTITIES] {
+    let best = fit.rungs.iter().max_by(|a, b| a.ln_evidence.total_cmp(&b.ln_evidence));
+    let (speed, height) = best.map_or((0.0, 0.0), |rung| (rung.params[SPEED], rung.params[super::fit::HEIGHT]));
+    let samples = &track.samples;
+    let (first, last) = (samples[0], samples[samples.len() - 1]);
+    let dropped = first.height_m - last.height_m;
+    let rising = (-speed).clamp(0.0, 15.0);
+    let apex = height + rising * rising / 19.6;
+    let storey = calibration.facade().storey_m;
+    let squash = |odds: f64| (odds / 6.0).tanh() * 3.0;
+    let dense = fit.ln_dense - fit.ln_other;
+    let light = fit.ln_light - fit.ln_other;
+    let along = (fit.along_ms.abs() / 4.0).min(4.0);
+    let (acceleration, error) = fit.acceleration;
+    let above = ((acceleration - 11.5) / (error + 0.5)).clamp(0.0, 6.0);
+    let below = ((6.0 - acceleration) / (error + 0.5)).clamp(0.0, 6.0);
+    let (outward, doubt) = best.map_or((0.0, 1.0), super::fit::Rung::outward);
+    let needed = height + speed.max(0.0).powi(2) / 19.6 - calibration.facade().roof_m();
+    let noise = fit.noise.pixels.ln();
+    [
+        1.0,
+        squash(dense),
+        squash(light),
+        (dense / 3.0).clamp(-4.0, 4.0),
+        (light / 3.0).clamp(-4.0, 4.0),
+        fit.misfit.max(0.3).ln().min(4.0),
+        fit.noise.structure.ln().min(3.0),
+        (rising / 4.0).min(3.0),
+        (rising / 4.0).min(3.0) * (-apex / 12.0).exp() * 2.0,
+        (samples.len() as f64 / 10.0).ln(),
+        (dropped / storey).clamp(-3.0, 6.0) / 2.0,
+        error.clamp(0.05, 20.0).ln() / 2.0,
+        along,
+        above / 2.0,
+        below / 2.0,
+        (outward / 5.0).clamp(-0.2, 2.5),
+        (outward / doubt.max(0.3) / 3.0).clamp(-1.0, 3.0),
+        if fit.noise.structure > 1.5 { 1.0 } else { 0.0 },
+        (0.5 - fit.along_ms.abs()).clamp(0.0, 0.5),
+        (speed / 10.0).clamp(-1.0, 4.0),
+        fit.duration_s.min(3.0),
+        (needed / 10.0).clamp(0.0, 3.0),
+        (dropped / storey).clamp(0.05, 10.0).ln(),
+        noise,
+        (dense - light).clamp(-8.0, 8.0) / 3.0,
+        squash(dense) * (speed / 10.0).clamp(-1.0, 3.0),
+        squash(dense) * along,
+        squash(dense) * error.clamp(0.05, 20.0).ln() / 2.0,
+        squash(dense) * (samples.len() as f64 / 10.0).ln(),
+        along * along / 4.0,
+    ]
+}
+
+/// Whether there is enough to see: eight points over most of two storeys. Short tracks have weights of their own, because
+/// a glimpse shows other things than a path does.
+pub fn is_long(quantities: &[f64; QUANTITIES]) -> bool {
+    quantities[POINTS] > -0.25 && quantities[STOREYS] > 0.8
+}
+
+/// ln of the points over ten, and half the storeys passed downwards.
+const POINTS: usize = 9;
+const STOREYS: usize = 10;
+
+/// Probabilities from the quantities.
+pub(super) fn odds(quantities: &[f64; QUANTITIES]) -> Odds {
+    let score = |weights: &[f64; QUANTITIES]| -> f64 { weights.iter().zip(quantities).map(|(w, q)| w * q).sum() };
+    let [dense, light] = if is_long(quantities) { &weights::LONG } else { &weights::SHORT };
+    let (dense, light) = (score(dense), score(light));
+    let most = dense.max(light).max(0.0);
+    let (dense, light, other) = ((dense - most).exp(), (light - most).exp(), (-most).exp());
+    let sum = dense + light + other;
+    Odds { dense: dense / sum, light: light / sum, other: other / sum }
+}

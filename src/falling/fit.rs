@@ -1,0 +1,380 @@
+//! Owns the description of a track as a fall: height, speed, drag, and how far in front of the facade, by Gauss-Newton for
+//! each of a ladder of terminal speeds; and the comparison with motions that are no fall.
+//!
+//! The seen height is `h + S (z - h)` with the lens at `h`, the true height `z` from [`drag`](super::drag) and the
+//! stretch `S = d / (d - depth - outward t)`, so an object thrown towards the camera is understood rather than refused.
+//! Drag is not fitted as a number: every rung of the ladder keeps its own evidence, because early in a fall a stone and a
+//! paper bag look the same and the answer must say so.
+//!
+//! Refuses to know classes and thresholds; it hands out evidences.
+
+#![allow(clippy::needless_range_loop)] // formulas over rows and columns read best with indices
+
+use super::camera::Calibration;
+use super::drag;
+use super::linear::{self, Square};
+use super::motion::{self, Fitted, Moments, Noise, ORDER};
+use super::track::{Cleaned, Sample};
+
+/// Terminal speeds tried, m/s, heavy first, each with its share of belief within its kind. A brick reaches 40 and more, a full
+/// can 25, a food bag 6-14, a cigarette end 5-8, paper 1-3.
+pub(super) const LADDER: [(f64, f64); 13] = [
+    (drag::NO_DRAG, 0.15),
+    (45.0, 0.3),
+    (28.0, 0.25),
+    (20.0, 0.15),
+    (15.5, 0.1),
+    (12.5, 0.05),
+    (10.0, 0.2),
+    (8.0, 0.2),
+    (6.3, 0.15),
+    (4.7, 0.15),
+    (3.3, 0.1),
+    (2.2, 0.1),
+    (1.4, 0.1),
+];
+/// Rungs that count as dense: terminal speed above 11 m/s, between a heavy food bag and an open can.
+pub(super) const DENSE_RUNGS: usize = 6;
+
+/// Parameters of a fall at the first point: height, speed down, depth in front of the facade, speed outwards.
+pub(super) const PARAMS: usize = 4;
+pub(super) const HEIGHT: usize = 0;
+pub(super) const SPEED: usize = 1;
+const DEPTH: usize = 2;
+const OUTWARD: usize = 3;
+
+/// Beliefs about the parameters: mean and spread. Windows and balconies end within a metre or two of the plane; outward
+/// speeds are those of throws.
+const MEAN: [f64; PARAMS] = [0.0, 5.0, 0.7, 0.8];
+const SPREAD: [f64; PARAMS] = [30.0, 10.0, 0.7, 2.5];
+/// Towards the wall there is no room, m/s.
+const INWARD_MAX: f64 = -0.4;
+const ROUNDS: usize = 6;
+/// A step that would lower the squared misfit by less changes nothing anyone can see.
+const GAIN_MIN: f64 = 0.02;
+/// Rungs this much less likely than the best (in ln) end the ladder: the next are worse still.
+const HOPELESS: f64 = 25.0;
+
+/// A fall with one terminal speed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rung {
+    pub(super) terminal_ms: f64,
+    pub(super) params: [f64; PARAMS],
+    pub(super) cov: Square<PARAMS>,
+    /// Squared misfit of the heights, beliefs included.
+    chi_squared: f64,
+    occam: f64,
+    /// ln of the probability of the whole track under this rung, up to a constant shared by all descriptions.
+    pub(super) ln_evidence: f64,
+}
+
+/// Everything the fit found.
+#[derive(Debug, Clone)]
+pub(super) struct Fit {
+    pub(super) rungs: Vec<Rung>,
+    /// ln evidence of a dense fall, a light fall, and the best mixture of motions that are no fall.
+    pub(super) ln_dense: f64,
+    pub(super) ln_light: f64,
+    pub(super) ln_other: f64,
+    pub(super) noise: Noise,
+    /// Squared misfit per point of the best fall.
+    pub(super) misfit: f64,
+    /// Free acceleration downwards at the middle of the track, m/s², and its standard error.
+    pub(super) acceleration: (f64, f64),
+    /// Speed along the facade, m/s.
+    pub(super) along_ms: f64,
+    /// Time of the first point, camera clock.
+    pub(super) start_t: f64,
+    pub(super) duration_s: f64,
+}
+
+/// How heavy and along motion is spread for one kind of motion: height terms, along terms, share of belief.
+type Kind = ([f64; ORDER], [f64; ORDER], f64);
+
+/// Motions that are no fall, in apparent metres: an insect at the lens covers hundreds of them a second.
+const OTHERS: [Kind; 6] = [
+    // Gondola, cloth, somebody at a window.
+    ([30.0, 0.7, 0.7, 2.0], [30.0, 0.7, 0.7, 2.0], 0.15),
+    // Birds, drones: steady or turning gently.
+    ([30.0, 6.0, 1.0, 1.0], [30.0, 8.0, 1.0, 1.0], 0.25),
+    ([30.0, 8.0, 4.0, 4.0], [30.0, 8.0, 4.0, 4.0], 0.25),
+    // Rain and snow at the lens: steady, any speed.
+    ([30.0, 30.0, 0.7, 0.7], [30.0, 15.0, 0.7, 0.7], 0.15),
+    // Insects, dives, shaking: anything.
+    ([30.0, 15.0, 12.0, 20.0], [30.0, 12.0, 8.0, 15.0], 0.15),
+    ([30.0, 40.0, 60.0, 100.0], [30.0, 40.0, 60.0, 100.0], 0.05),
+];
+
+/// Sideways motion of a dense and of a light fall.
+const ALONG_DENSE: [f64; ORDER] = [30.0, 3.5, 1.0, 0.6];
+const ALONG_LIGHT: [f64; ORDER] = [30.0, 3.0, 1.5, 1.5];
+
+/// Fits everything to a cleaned track. `None` where the numbers are degenerate.
+pub(super) fn fit(calibration: &Calibration, track: &Cleaned) -> Option<Fit> {
+    let samples = &track.samples;
+    let noise = motion::noise(samples)?;
+    let start = samples.first()?.t;
+    let duration_s = samples.last()?.t - start;
+    let points: Vec<Point> = samples.iter().map(|sample| Point::new(sample, start, &noise)).collect();
+    let up = motion::moments(points.iter().map(|p| (p.t, p.height_m, p.weight)));
+    let along = motion::moments(points.iter().map(|p| (p.t, p.along_m, p.along_weight)));
+    let count = 2.0 * samples.len() as f64;
+    let ln_other = others(&up, &along, count)?;
+    let free = up.fit(&[30.0, 60.0, 60.0, 1e-3])?;
+    let scale = scale_error(calibration, samples);
+    let side = along.fit(&ALONG_DENSE)?;
+    let mut rungs = climb(calibration, &points, &up, &free, scale);
+    for (index, rung) in rungs.iter_mut().enumerate() {
+        let spread = if index < DENSE_RUNGS { &ALONG_DENSE } else { &ALONG_LIGHT };
+        // Coming towards the camera also drives a thing apart from the lens sideways.
+        let side = if rung.params[OUTWARD].abs() * duration_s > DRIVEN_SHARE * calibration.distance_m() {
+            rung.unstretched(calibration, &points).fit(spread)?
+        } else {
+            along.fit(spread)?
+        };
+        rung.ln_evidence = ln_evidence(rung.chi_squared + side.chi_squared, rung.occam + side.occam, count);
+    }
+    let mixed = |range: std::ops::Range<usize>| {
+        ln_sum(range.filter_map(|index| Some(rungs.get(index)?.ln_evidence + LADDER[index].1.ln())))
+    };
+    let best = rungs.iter().map(|rung| rung.chi_squared).fold(f64::INFINITY, f64::min);
+    let middle = duration_s / 2.0;
+    Some(Fit {
+        ln_dense: mixed(0..DENSE_RUNGS),
+        ln_light: mixed(DENSE_RUNGS..LADDER.len()),
+        ln_other,
+        noise,
+        misfit: best / samples.len() as f64,
+        acceleration: (-(free.terms[2] + free.terms[3] * middle), free.cov[2][2].max(0.0).sqrt()),
+        along_ms: side.terms[1],
+        start_t: start,
+        duration_s,
+        rungs,
+    })
+}
+
+struct Point {
+    t: f64,
+    height_m: f64,
+    weight: f64,
+    along_m: f64,
+    along_weight: f64,
+}
+
+impl Point {
+    fn new(sample: &Sample, start: f64, noise: &Noise) -> Self {
+        let (weight, along_weight) = noise.weights(sample);
+        Self { t: sample.t - start, height_m: sample.height_m, weight, along_m: sample.along_m, along_weight }
+    }
+}
+
+/// Relative error of lengths on this track from the calibration.
+fn scale_error(calibration: &Calibration, samples: &[Sample]) -> f64 {
+    let high = samples.iter().max_by(|a, b| a.height_m.total_cmp(&b.height_m));
+    let low = samples.iter().min_by(|a, b| a.height_m.total_cmp(&b.height_m));
+    let Some((high, low)) = high.zip(low) else { return 0.0 };
+    let length = (high.height_m - low.height_m).max(0.3);
+    let error = calibration.difference_error_m((high.col, high.row), (low.col, low.row));
+    (error / length).min(0.2)
+}
+
+fn others(up: &Moments, along: &Moments, count: f64) -> Option<f64> {
+    let mut found = [f64::NEG_INFINITY; OTHERS.len()];
+    for (place, (high, side, belief)) in found.iter_mut().zip(&OTHERS) {
+        let (high, side) = (up.fit(high)?, along.fit(side)?);
+        *place = belief.ln() + ln_evidence(high.chi_squared + side.chi_squared, high.occam + side.occam, count);
+    }
+    Some(ln_sum(found.into_iter()))
+}
+
+/// ln of the evidence with the noise known only about as well as the points tell: heavy-tailed in the misfit.
+fn ln_evidence(chi_squared: f64, occam: f64, count: f64) -> f64 {
+    const BELIEF: f64 = 4.0;
+    -0.5 * (count + BELIEF) * ((chi_squared + BELIEF) / (count + BELIEF)).ln() - 0.5 * occam
+}
+
+pub(super) fn ln_sum(terms: impl Iterator<Item = f64> + Clone) -> f64 {
+    let most = terms.clone().fold(f64::NEG_INFINITY, f64::max);
+    if most.is_finite() { most + terms.map(|term| (term - most).exp()).sum::<f64>().ln() } else { most }
+}
+
+/// All rungs, each started from the one before.
+fn climb(calibration: &Calibration, points: &[Point], up: &Moments, free: &Fitted, scale: f64) -> Vec<Rung> {
+    let lens_m = calibration.lens_height_m();
+    let distance_m = calibration.distance_m();
+    let mut spread = SPREAD;
+    // A wrong scale looks like a wrong depth.
+    spread[DEPTH] = spread[DEPTH].hypot(scale * distance_m);
+    let mut mean = MEAN;
+    mean[HEIGHT] = up.offset;
+    let seen = up.offset + free.terms[0];
+    let stretch = distance_m / (distance_m - mean[DEPTH]);
+    let mut params =
+        [lens_m + (seen - lens_m) / stretch, (-free.terms[1]).clamp(-25.0, 45.0), mean[DEPTH], mean[OUTWARD]];
+    let mut rungs = Vec::with_capacity(LADDER.len());
+    let mut best = f64::INFINITY;
+    for (terminal, _) in LADDER {
+        let problem = Problem { points, lens_m, distance_m, terminal, mean, spread };
+        let Some(rung) = problem.descend(params) else { break };
+        params = rung.params;
+        let misfit = rung.chi_squared;
+        rungs.push(rung);
+        let hopeless = rungs.len() > DENSE_RUNGS && misfit > 2.0 * best + 2.0 * HOPELESS;
+        best = best.min(misfit);
+        if hopeless {
+            break;
+        }
+    }
+    rungs
+}
+
+struct Problem<'a> {
+    points: &'a [Point],
+    lens_m: f64,
+    distance_m: f64,
+    terminal: f64,
+    mean: [f64; PARAMS],
+    spread: [f64; PARAMS],
+}
+
+struct Normal {
+    information: Square<PARAMS>,
+    gradient: [f64; PARAMS],
+    chi_squared: f64,
+}
+
+impl Normal {
+    /// The step with one parameter going exactly so far and no further.
+    fn held_at(&self, param: usize, way: f64) -> Option<[f64; PARAMS]> {
+        const FIRM: f64 = 1e6;
+        let (mut information, mut gradient) = (self.information, self.gradient);
+        information[param][param] += FIRM;
+        gradient[param] += FIRM * way;
+        Some(linear::solve(&linear::cholesky(&information)?, &gradient))
+    }
+}
+
+impl Problem<'_> {
+    fn descend(&self, start: [f64; PARAMS]) -> Option<Rung> {
+        let mut params = start;
+        let mut normal = self.normal(&params);
+        for _ in 0..ROUNDS {
+            let mut step = linear::solve(&linear::cholesky(&normal.information)?, &normal.gradient);
+            if params[OUTWARD] - step[OUTWARD] < INWARD_MAX {
+                step = normal.held_at(OUTWARD, params[OUTWARD] - INWARD_MAX)?;
+            }
+            let gain: f64 = step.iter().zip(&normal.gradient).map(|(step, slope)| step * slope).sum();
+            if gain.abs() < GAIN_MIN {
+                break;
+            }
+            let (mut share, mut better) = (1.0, false);
+            // A full step that makes things worse is halved: twice is enough near a solution.
+            for _ in 0..3 {
+                let mut next = params;
+                for (value, step) in next.iter_mut().zip(step) {
+                    *value -= share * step;
+                }
+                self.bound(&mut next);
+                let there = self.normal(&next);
+                if there.chi_squared <= normal.chi_squared {
+                    (params, normal) = (next, there);
+                    better = true;
+                    break;
+                }
+                share *= 0.4;
+            }
+            if !better {
+                break;
+            }
+        }
+        let low = linear::cholesky(&normal.information)?;
+        let beliefs: f64 = self.spread.iter().map(|spread| 2.0 * spread.ln()).sum();
+        Some(Rung {
+            terminal_ms: self.terminal,
+            params,
+            cov: linear::inverse(&low),
+            chi_squared: normal.chi_squared,
+            occam: beliefs + linear::ln_det(&low),
+            ln_evidence: f64::NEG_INFINITY,
+        })
+    }
+
+    /// Keeps a step inside what the formulas cover.
+    fn bound(&self, params: &mut [f64; PARAMS]) {
+        params[SPEED] = params[SPEED].clamp(-40.0, 80.0);
+        params[DEPTH] = params[DEPTH].clamp(-0.3 * self.distance_m, 0.6 * self.distance_m);
+        params[OUTWARD] = params[OUTWARD].clamp(INWARD_MAX, 15.0);
+    }
+
+    fn normal(&self, params: &[f64; PARAMS]) -> Normal {
+        let mut information = [[0.0; PARAMS]; PARAMS];
+        let mut gradient = [0.0; PARAMS];
+        let mut chi_squared = 0.0;
+        for point in self.points {
+            let (fallen, by_speed) = drag::fallen(params[SPEED], self.terminal, point.t);
+            let gap = (self.distance_m - params[DEPTH] - params[OUTWARD] * point.t).max(0.25 * self.distance_m);
+            let stretch = self.distance_m / gap;
+            let above = params[HEIGHT] - fallen - self.lens_m;
+            let by_depth = above * stretch / gap;
+            let slopes = [stretch, -stretch * by_speed, by_depth, by_depth * point.t];
+            let miss = self.lens_m + stretch * above - point.height_m;
+            chi_squared += point.weight * miss * miss;
+            for row in 0..PARAMS {
+                let weighted = point.weight * slopes[row];
+                gradient[row] += weighted * miss;
+                for col in 0..=row {
+                    information[row][col] += weighted * slopes[col];
+                }
+            }
+        }
+        for row in 0..PARAMS {
+            let weight = self.spread[row].powi(-2);
+            let miss = params[row] - self.mean[row];
+            information[row][row] += weight;
+            gradient[row] += weight * miss;
+            chi_squared += weight * miss * miss;
+            for col in row + 1..PARAMS {
+                information[row][col] = information[col][row];
+            }
+        }
+        Normal { information, gradient, chi_squared }
+    }
+}
+
+/// Movement towards the camera that matters sideways, as a share of the distance.
+const DRIVEN_SHARE: f64 = 0.02;
+
+impl Rung {
+    /// The along coordinate as it would be seen on the plane.
+    fn unstretched(&self, calibration: &Calibration, points: &[Point]) -> Moments {
+        let (lens, distance) = (calibration.lens_along_m(), calibration.distance_m());
+        let [_, _, depth, outward] = self.params;
+        motion::moments(points.iter().map(|point| {
+            let share = ((distance - depth - outward * point.t) / distance).max(0.25);
+            (point.t, lens + (point.along_m - lens) * share, point.along_weight / (share * share))
+        }))
+    }
+
+    /// Speed towards the camera and its standard error, m/s.
+    pub(super) fn outward(&self) -> (f64, f64) {
+        (self.params[OUTWARD], self.cov[OUTWARD][OUTWARD].max(0.0).sqrt())
+    }
+}
+
+impl Fit {
+    /// The likeliest fall and the shares of all rungs among falls of the given kinds.
+    pub(super) fn shares(&self, dense: f64, light: f64) -> Vec<f64> {
+        let raw: Vec<f64> = self
+            .rungs
+            .iter()
+            .enumerate()
+            .map(|(index, rung)| {
+                let kind = if index < DENSE_RUNGS { dense } else { light };
+                let total = if index < DENSE_RUNGS { self.ln_dense } else { self.ln_light };
+                kind * LADDER[index].1 * (rung.ln_evidence - total).exp()
+            })
+            .collect();
+        let sum: f64 = raw.iter().sum();
+        if sum > 0.0 { raw.into_iter().map(|share| share / sum).collect() } else { raw }
+    }
+}

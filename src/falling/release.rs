@@ -1,0 +1,259 @@
+//! Owns the way back: from the first seen point to the height of release, as a distribution.
+//!
+//! For every rung of the fit, every speed near the fitted one and every plausible speed of release, the time and height
+//! between the two are known in closed form; beliefs about throws and about the time a thing falls unseen weigh them. A thing
+//! at its terminal speed forgets when it was released: there the time is free and its belief alone decides. Heights beyond
+//! the roof or below the ground are impossible.
+//!
+//! Refuses to know pixels and classes. Invariant: `low ≤ high`, both within ground and roof edge.
+
+use super::drag;
+use super::fit::{DENSE_RUNGS, Fit, HEIGHT, SPEED};
+
+const BINS: usize = 320;
+/// Rungs and times with less than this share are skipped.
+const SHARE_MIN: f64 = 0.005;
+
+/// How the track began.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Beginning {
+    /// The first point is at the edge of the picture: released out of sight.
+    pub(super) at_edge: bool,
+    /// Time between frames, seconds.
+    pub(super) frame_s: f64,
+    /// Highest place a thing can be let go from, metres.
+    pub(super) top_m: f64,
+    /// Height at which the picture ends above the first point, metres.
+    pub(super) sight_m: f64,
+    /// Error of the calibration here, metres.
+    pub(super) error_m: f64,
+    /// Factor on all errors for what the model leaves out.
+    pub(super) widen: f64,
+    /// Share of belief left outside of a closed range (both sides) and below an open one.
+    pub(super) outside: (f64, f64),
+}
+
+/// Release heights, metres.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Release {
+    pub(super) low_m: f64,
+    pub(super) high_m: f64,
+    /// Lower end where the upper one is open: all of the doubt is on this side.
+    pub(super) one_sided_low_m: f64,
+    pub(super) median_m: f64,
+    /// Belief that it was released above the picture.
+    pub(super) above_sight: f64,
+}
+
+/// The range of release heights.
+pub(super) fn range(fit: &Fit, shares: &[f64], beginning: Beginning) -> Option<Release> {
+    let histogram = Histogram::of(fit, shares, beginning)?;
+    let (low, high) =
+        (histogram.quantile(beginning.outside.0 / 2.0), histogram.quantile(1.0 - beginning.outside.0 / 2.0));
+    let above_sight = 1.0 - histogram.below(beginning.sight_m);
+    Some(Release {
+        low_m: low,
+        high_m: high,
+        one_sided_low_m: histogram.quantile(beginning.outside.1),
+        median_m: histogram.quantile(0.5),
+        above_sight,
+    })
+}
+
+struct Histogram {
+    from_m: f64,
+    width_m: f64,
+    bins: Vec<f64>,
+    /// Beliefs of the rung at hand, before it is given its share.
+    fresh: Vec<f64>,
+    sum: f64,
+}
+
+/// Speeds of release, downwards positive, with equal belief within each group: let go or pushed level, gently, hard down,
+/// upwards. Values at the middles of equal shares of normal distributions (0 ± 0.3, 0 ± 1.2, 3 ± 3, -4 ± 2.2 m/s).
+const THROWS: [(f64, f64); 19] = [
+    (-0.42, 0.09),
+    (-0.16, 0.09),
+    (0.0, 0.09),
+    (0.16, 0.09),
+    (0.42, 0.09),
+    (-1.7, 0.06),
+    (-0.65, 0.06),
+    (0.05, 0.06),
+    (0.65, 0.06),
+    (1.7, 0.06),
+    (0.4, 0.03),
+    (2.2, 0.03),
+    (3.8, 0.03),
+    (6.4, 0.03),
+    (-1.0, 0.026),
+    (-2.6, 0.026),
+    (-4.0, 0.026),
+    (-5.4, 0.026),
+    (-7.0, 0.026),
+];
+/// Speeds around the fitted one that are tried, in standard errors.
+const NODES: i32 = 5;
+/// Nodes and weights of the normal distribution for the spread of one height.
+const SPREAD: [(f64, f64); 5] = [(-2.0, 0.067), (-1.0, 0.2459), (0.0, 0.3742), (1.0, 0.2459), (2.0, 0.067)];
+/// Gusts move a dense thing and a light one by about this much, m/s.
+const GUST_DENSE: f64 = 0.1;
+const GUST_LIGHT: f64 = 0.6;
+/// What gusts and sailing do to the height of a light thing on its way, metres.
+const SAIL_M: f64 = 0.7;
+/// From this share of the terminal speed on, how long it has been falling cannot be read from the speed.
+const STEADY_FROM: f64 = 0.965;
+
+impl Histogram {
+    fn of(fit: &Fit, shares: &[f64], beginning: Beginning) -> Option<Self> {
+        let from_m = -2.0;
+        let width_m = (beginning.top_m - from_m) / BINS as f64;
+        let mut histogram = Self { from_m, width_m, bins: vec![0.0; BINS], fresh: vec![0.0; BINS], sum: 0.0 };
+        for (index, (rung, share)) in fit.rungs.iter().zip(shares).enumerate() {
+            if *share < SHARE_MIN {
+                continue;
+            }
+            let gust = if index < DENSE_RUNGS { GUST_DENSE } else { GUST_LIGHT };
+            let stated = rung.cov[SPEED][SPEED].max(1e-12).sqrt() * beginning.widen;
+            let speed_error = stated.hypot(gust);
+            let height_error = rung.cov[HEIGHT][HEIGHT].max(0.0).sqrt() * beginning.widen;
+            let tied = rung.cov[HEIGHT][SPEED] / rung.cov[SPEED][SPEED].max(1e-12) * (stated / speed_error).powi(2);
+            let sail = if index < DENSE_RUNGS { 0.0 } else { SAIL_M };
+            let own = (height_error.powi(2) - (tied * speed_error).powi(2))
+                .max(0.0)
+                .sqrt()
+                .hypot(beginning.error_m)
+                .hypot(sail);
+            let drop = Drop { terminal: rung.terminal_ms, error: own };
+            let mut nodes = 0.0;
+            for step in -NODES..=NODES {
+                nodes += (-0.125 * f64::from(step * step)).exp();
+            }
+            let before = histogram.sum;
+            for step in -NODES..=NODES {
+                let sigmas = 0.5 * f64::from(step);
+                let speed = rung.params[SPEED] + sigmas * speed_error;
+                let height = rung.params[HEIGHT] + tied * sigmas * speed_error;
+                let weight = (-0.5 * sigmas * sigmas).exp() / nodes;
+                histogram.add_throws(drop, height, speed, weight, beginning);
+            }
+            let sigmas = (rung.terminal_ms - rung.params[SPEED]) / speed_error;
+            let density = (-0.5 * sigmas * sigmas).exp() / (2.507 * speed_error);
+            histogram.add_steady(drop, rung.params[HEIGHT], density, beginning);
+            histogram.settle(before, *share);
+        }
+        (histogram.sum > 0.0).then_some(histogram)
+    }
+
+    /// Every speed of release that leads to the state at the first point.
+    fn add_throws(&mut self, drop: Drop, height: f64, speed: f64, weight: f64, beginning: Beginning) {
+        let q = speed / drop.terminal;
+        if q.abs() > STEADY_FROM && q > 0.0 && q < 1.0 / STEADY_FROM {
+            return;
+        }
+        let (now_s, below_m) = drag::since_apex(speed, drop.terminal);
+        let braking = (1.0 - q * q.abs()).abs().max(0.05) * drag::GRAVITY;
+        for (release, belief) in THROWS {
+            // A throw faster than the terminal speed is braked down to it, never below.
+            if (release > drop.terminal) != (q > 1.0) {
+                continue;
+            }
+            let (then_s, then_m) = drag::since_apex(release, drop.terminal);
+            let back = now_s - then_s;
+            if back >= 0.0 {
+                let belief = weight * belief * time_unseen(back, beginning) / braking;
+                self.add(height + below_m - then_m, drop.error, belief, beginning);
+            }
+        }
+    }
+
+    /// Falling at the terminal speed already: any time back fits.
+    fn add_steady(&mut self, drop: Drop, height: f64, density: f64, beginning: Beginning) {
+        let unit_s = drop.terminal / drag::GRAVITY;
+        if density < 1e-6 || drop.terminal > 60.0 {
+            return;
+        }
+        let lost_m = drop.terminal * unit_s * std::f64::consts::LN_2;
+        let steps = 16;
+        for step in 0..steps {
+            let share = (f64::from(step) + 0.5) / f64::from(steps);
+            let back = 2.0 * unit_s + BACK_MAX_S * share * share;
+            let width = 2.0 * BACK_MAX_S * share / f64::from(steps);
+            let error = drop.error.hypot(0.4 * width * drop.terminal);
+            let belief = density * time_unseen(back, beginning) * width;
+            self.add(height + drop.terminal * back - lost_m, error, belief, beginning);
+        }
+    }
+
+    /// Scales what was added since `before` to the rung's share.
+    fn settle(&mut self, before: f64, share: f64) {
+        let added = self.sum - before;
+        if added > 0.0 {
+            for (bin, fresh) in self.bins.iter_mut().zip(&mut self.fresh) {
+                *bin += *fresh * share / added;
+                *fresh = 0.0;
+            }
+            self.sum = before + share;
+        }
+    }
+
+    fn add(&mut self, height: f64, error: f64, belief: f64, beginning: Beginning) {
+        let hidden = beginning.at_edge && height < beginning.sight_m - SIGHT_SLACK_M;
+        if hidden || height < 0.2 || height > beginning.top_m || belief <= 0.0 {
+            return;
+        }
+        for (node, weight) in SPREAD {
+            let bin = ((height + node * error - self.from_m) / self.width_m).clamp(0.0, BINS as f64 - 1.0);
+            self.fresh[whole(bin)] += belief * weight;
+        }
+        self.sum += belief;
+    }
+
+    fn quantile(&self, part: f64) -> f64 {
+        let total: f64 = self.bins.iter().sum();
+        let wanted = part * total;
+        let mut sum = 0.0;
+        for (index, bin) in self.bins.iter().enumerate() {
+            if sum + bin >= wanted && *bin > 0.0 {
+                return self.from_m + self.width_m * (index as f64 + (wanted - sum) / bin);
+            }
+            sum += bin;
+        }
+        self.from_m + self.width_m * BINS as f64
+    }
+
+    fn below(&self, height: f64) -> f64 {
+        let total: f64 = self.bins.iter().sum();
+        let end = whole(((height - self.from_m) / self.width_m).clamp(0.0, BINS as f64));
+        self.bins[..end].iter().sum::<f64>() / total
+    }
+}
+
+/// A number known to lie within `0..=BINS`.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn whole(number: f64) -> usize {
+    number as usize
+}
+
+#[derive(Clone, Copy)]
+struct Drop {
+    terminal: f64,
+    error: f64,
+}
+
+/// What enters the picture was released above its edge, give or take the size of the thing, metres.
+const SIGHT_SLACK_M: f64 = 0.5;
+/// A steady fall is followed back so far, seconds: 60 m at 5 m/s.
+const BACK_MAX_S: f64 = 12.0;
+
+/// Belief per second about the time between release and the first point.
+fn time_unseen(back_s: f64, beginning: Beginning) -> f64 {
+    if beginning.at_edge {
+        // Just above the picture as likely as the whole second before.
+        return 0.1 + (-back_s / 0.8).exp();
+    }
+    let frame = beginning.frame_s.max(0.01);
+    let at_once = if back_s < 1.5 * frame { 1.0 / (1.5 * frame) } else { 0.0 };
+    let tail = |mean: f64| (-back_s / mean).exp() / mean;
+    0.5 * at_once + 0.3 * tail(0.3) + 0.15 * tail(1.0) + 0.05 * tail(5.0)
+}

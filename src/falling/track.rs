@@ -1,0 +1,228 @@
+//! Owns the cleaning of a track: from whatever a camera sent to sorted, distinct, plausible points on the facade plane.
+//!
+//! Refuses to know physics beyond "a thing does not jump". Invariants: what comes out is finite, rises in time, holds at
+//! most [`POINTS_MAX`] points. Wild points are found by the quadratic curve through three points that most others agree
+//! with, so one wild point among five is found too.
+
+use super::camera::Calibration;
+use super::{Event, TrackPoint};
+
+/// Points looked at; a longer track is thinned evenly. Past about seventy points the error is the building's, not ours.
+pub const POINTS_MAX: usize = 72;
+/// Fewer distinct points carry no acceleration with an error: five, by the field rule that a shorter track is "suspected".
+pub const DISTINCT_MIN: usize = 5;
+/// Two points closer in time than this are the same frame, seconds.
+const SAME_FRAME_S: f64 = 0.0005;
+/// A track longer than this is no fall; the rest is cut off, seconds. 100 m take 4.6 s, paper from there a minute.
+const LENGTH_MAX_S: f64 = 90.0;
+/// Disagreement with the common curve that is always forgiven, pixels: the largest plausible detector noise, twice.
+const FORGIVEN_PX: f64 = 8.0;
+/// Candidate curves; with one point in ten wild, the chance that none is clean is below 1e-9.
+const CURVES: usize = 24;
+
+/// One cleaned point.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sample {
+    /// Seconds on the camera's clock.
+    pub t: f64,
+    /// Box centre, pixels.
+    pub col: f64,
+    /// Box centre, pixels, down.
+    pub row: f64,
+    /// Metres along the facade.
+    pub along_m: f64,
+    /// Metres above the ground.
+    pub height_m: f64,
+    /// Metres per pixel, up and along.
+    pub pixel_m: (f64, f64),
+}
+
+/// A cleaned track.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cleaned {
+    /// Points in order of time.
+    pub samples: Vec<Sample>,
+    /// The first point's box touches the top of the picture, or its side.
+    pub starts_at_edge: bool,
+    /// Median time between points, seconds.
+    pub step_s: f64,
+}
+
+/// Cleans a track. `None`: fewer than [`DISTINCT_MIN`] usable points.
+pub fn clean(calibration: &Calibration, event: &Event) -> Option<Cleaned> {
+    let points = thin(distinct(event));
+    if points.len() < DISTINCT_MIN {
+        return None;
+    }
+    let size = usual_size(&points, calibration.frame());
+    let samples: Vec<Sample> = points.iter().filter_map(|point| place(calibration, point, size)).collect();
+    let kept = drop_wild(&samples);
+    let instants = 1 + kept.windows(2).filter(|pair| pair[1].t - pair[0].t > SAME_FRAME_S).count();
+    if kept.is_empty() || instants < DISTINCT_MIN {
+        return None;
+    }
+    let first = points.iter().find(|point| near(point.t, kept[0].t))?;
+    let mut steps: Vec<f64> =
+        kept.windows(2).map(|pair| pair[1].t - pair[0].t).filter(|step| *step > SAME_FRAME_S).collect();
+    steps.sort_by(f64::total_cmp);
+    let step_s = steps[steps.len() / 2];
+    Some(Cleaned { starts_at_edge: touches_edge(first, calibration.frame()), step_s, samples: kept })
+}
+
+fn near(a: f64, b: f64) -> bool {
+    (a - b).abs() <= SAME_FRAME_S
+}
+
+/// Finite, sorted, without doubles and frozen frames.
+fn distinct(event: &Event) -> Vec<TrackPoint> {
+    let sane = |value: f64| value.is_finite() && value.abs() < 1e6;
+    let mut points: Vec<TrackPoint> = event
+        .track
+        .iter()
+        .filter(|point| point.t.is_finite() && point.t.abs() < 1e12 && sane(point.x) && sane(point.y))
+        .copied()
+        .collect();
+    points.sort_by(|a, b| a.t.total_cmp(&b.t).then(a.y.total_cmp(&b.y)));
+    // A frame sent twice has the same place to the last digit, with the same time or the next.
+    points.dedup_by(|later, kept| {
+        (later.x - kept.x).abs() < 1e-9 && (later.y - kept.y).abs() < 1e-9 && later.t - kept.t < 1.0
+    });
+    if let Some(start) = points.get(points.len() / 2).map(|point| point.t) {
+        points.retain(|point| (point.t - start).abs() < LENGTH_MAX_S);
+    }
+    points
+}
+
+fn thin(points: Vec<TrackPoint>) -> Vec<TrackPoint> {
+    if points.len() <= POINTS_MAX {
+        return points;
+    }
+    let last = points.len() - 1;
+    (0..POINTS_MAX).map(|index| points[index * last / (POINTS_MAX - 1)]).collect()
+}
+
+fn touches_edge(point: &TrackPoint, frame: (f64, f64)) -> bool {
+    let margin = EDGE_PX.max(EDGE_SHARE * frame.1);
+    let (half_w, half_h) = (half(point.w), half(point.h));
+    point.y - half_h <= margin || point.x - half_w <= margin || point.x + half_w >= frame.0 - margin
+}
+
+/// A box this close to the border counts as touching it: the larger of pixels and share of the height.
+const EDGE_PX: f64 = 3.0;
+const EDGE_SHARE: f64 = 0.004;
+
+fn half(size: Option<f64>) -> f64 {
+    size.filter(|size| size.is_finite() && *size > 0.0 && *size < 1e4).map_or(0.0, |size| size / 2.0)
+}
+
+/// Median box of those that do not touch the border; `None` where boxes are unknown.
+fn usual_size(points: &[TrackPoint], frame: (f64, f64)) -> Option<(f64, f64)> {
+    let free = |point: &&TrackPoint| {
+        let (w, h) = (half(point.w), half(point.h));
+        w > 0.0 && h > 0.0 && point.y - h > 1.0 && point.y + h < frame.1 - 1.0 && point.x - w > 1.0
+    };
+    let mut widths: Vec<f64> = points.iter().filter(free).map(|point| 2.0 * half(point.w)).collect();
+    let mut heights: Vec<f64> = points.iter().filter(free).map(|point| 2.0 * half(point.h)).collect();
+    if widths.len() < 3 {
+        return None;
+    }
+    widths.sort_by(f64::total_cmp);
+    heights.sort_by(f64::total_cmp);
+    Some((widths[widths.len() / 2], heights[heights.len() / 2]))
+}
+
+/// Maps a point to the facade. A box cut by the border has its centre in the wrong place: taken from the free side.
+fn place(calibration: &Calibration, point: &TrackPoint, size: Option<(f64, f64)>) -> Option<Sample> {
+    let frame = calibration.frame();
+    let (mut col, mut row) = (point.x, point.y);
+    let (half_w, half_h) = (half(point.w), half(point.h));
+    if let Some((width, height)) = size.filter(|_| half_w > 0.0 && half_h > 0.0) {
+        if row - half_h <= 1.0 && half_h * 2.0 < height {
+            row = row + half_h - height / 2.0;
+        } else if row + half_h >= frame.1 - 1.0 && half_h * 2.0 < height {
+            row = row - half_h + height / 2.0;
+        }
+        if col - half_w <= 1.0 && half_w * 2.0 < width {
+            col = col + half_w - width / 2.0;
+        } else if col + half_w >= frame.0 - 1.0 && half_w * 2.0 < width {
+            col = col - half_w + width / 2.0;
+        }
+    }
+    let place = calibration.place(col, row)?;
+    Some(Sample {
+        t: point.t,
+        col,
+        row,
+        along_m: place.along_m,
+        height_m: place.height_m,
+        pixel_m: (place.metres_per_row.max(1e-5), place.metres_per_col.max(1e-5)),
+    })
+}
+
+/// The points that agree with the curve most points agree with.
+fn drop_wild(samples: &[Sample]) -> Vec<Sample> {
+    let count = samples.len();
+    if count < DISTINCT_MIN {
+        return Vec::new();
+    }
+    let mut best: Option<(f64, Vec<f64>)> = None;
+    for turn in 0..CURVES {
+        let Some(curve) = Curve::through(samples, triple(turn, count)) else { continue };
+        let misses: Vec<f64> = samples.iter().map(|sample| curve.miss_px(sample)).collect();
+        let mut sorted = misses.clone();
+        // Three points agree by construction; the 60 % point leaves room for wild ones.
+        let rank = (count * 3 / 5).clamp(3, count - 1);
+        let (_, typical, _) = sorted.select_nth_unstable_by(rank, f64::total_cmp);
+        if best.as_ref().is_none_or(|(known, _)| *typical < *known) {
+            best = Some((*typical, misses));
+        }
+    }
+    let Some((typical, misses)) = best else { return samples.to_vec() };
+    let limit = FORGIVEN_PX.max(7.0 * typical);
+    samples.iter().zip(misses).filter(|(_, miss)| *miss <= limit).map(|(sample, _)| *sample).collect()
+}
+
+/// Three indices, well apart, different for every turn.
+fn triple(turn: usize, count: usize) -> [usize; 3] {
+    // Steps of the golden ratio visit every third evenly without chance.
+    let third = |part: usize, salt: usize| {
+        let (from, to) = (part * count / 3, (part + 1) * count / 3);
+        from + (turn * salt + turn / 3) % (to - from).max(1)
+    };
+    [third(0, 5), third(1, 7), third(2, 3).min(count - 1)]
+}
+
+/// Quadratic in time through three points, in height and along.
+struct Curve {
+    t: [f64; 3],
+    height: [f64; 3],
+    along: [f64; 3],
+}
+
+impl Curve {
+    fn through(samples: &[Sample], chosen: [usize; 3]) -> Option<Self> {
+        let [a, b, c] = chosen.map(|index| samples[index]);
+        if b.t - a.t < SAME_FRAME_S || c.t - b.t < SAME_FRAME_S {
+            return None;
+        }
+        Some(Self {
+            t: [a.t, b.t, c.t],
+            height: [a.height_m, b.height_m, c.height_m],
+            along: [a.along_m, b.along_m, c.along_m],
+        })
+    }
+
+    fn miss_px(&self, sample: &Sample) -> f64 {
+        let [a, b, c] = self.t;
+        let t = sample.t;
+        let share = [
+            (t - b) * (t - c) / ((a - b) * (a - c)),
+            (t - a) * (t - c) / ((b - a) * (b - c)),
+            (t - a) * (t - b) / ((c - a) * (c - b)),
+        ];
+        let at = |values: &[f64; 3]| share[0] * values[0] + share[1] * values[1] + share[2] * values[2];
+        let up = (at(&self.height) - sample.height_m) / sample.pixel_m.0;
+        let along = (at(&self.along) - sample.along_m) / sample.pixel_m.1;
+        up.hypot(along)
+    }
+}

@@ -1,0 +1,162 @@
+//! What the intake of camera events tells the case desk, and what the desk may ask of the cameras' hosts.
+//!
+//! The channel between them is bounded. Policy when full: a camera that pushes is told to send again, a camera that we
+//! read from is not read any further; notes of refusals are counted and left out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::link::LinkState;
+use crate::model::reading::Receipt;
+use crate::model::sight::Sighting;
+use crate::model::time::BootMs;
+
+/// Most bytes of a refused payload that are kept.
+pub const HEAD_BYTES_MAX: usize = 4096;
+
+/// One item on the channel.
+#[derive(Debug)]
+pub enum Intake {
+    /// An event. The camera hears "taken" only after the receipt says "on disk".
+    Sighting {
+        /// What was seen.
+        sighting: Box<Sighting>,
+        /// Camera clock minus our clock on arrival, milliseconds, if the event carries a time. Includes the way here.
+        clock_offset_ms: Option<i64>,
+        /// To be told `committed` after the synced commit; dropped means "not stored, send again".
+        receipt: Receipt,
+    },
+    /// Something was not taken. Keep it for people: nothing is lost silently.
+    Refused(Refused),
+    /// A camera that we read from, or that publishes, came or went.
+    Link(CameraLink),
+}
+
+/// Something that was not taken.
+#[derive(Debug, Clone)]
+pub struct Refused {
+    /// Camera id of the configuration, or `?` when it names none of them.
+    pub camera: Arc<str>,
+    /// When, on the boot clock.
+    pub at: BootMs,
+    /// Why, as a class.
+    pub why: Why,
+    /// Why, in words.
+    pub detail: String,
+    /// The first bytes of what came, at most [`HEAD_BYTES_MAX`].
+    pub head: Arc<[u8]>,
+    /// Who sent it (`10.0.9.21`).
+    pub from: String,
+}
+
+/// Why something was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Why {
+    /// No such camera, or a wrong user, password or token. Correct the camera or the credential.
+    Credential,
+    /// More than the cap on bytes, parts, events or points. Correct the camera.
+    TooLarge,
+    /// Not JSON, XML or multipart as declared, or nested too deeply.
+    Malformed,
+    /// A number that is none, or that no picture can hold.
+    Number,
+    /// XML with a document type or entities of its own.
+    Doctype,
+    /// A picture address with a trick in it.
+    Reference,
+    /// A kind of body that is not taken.
+    MediaType,
+    /// Above the camera's rate.
+    Rate,
+    /// It did not arrive in time.
+    Slow,
+    /// Well-formed, and of a kind that the profile's table does not know. Told once for each word, then counted.
+    UnknownKind,
+}
+
+impl Why {
+    /// The class as a word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Credential => "credential",
+            Self::TooLarge => "too_large",
+            Self::Malformed => "malformed",
+            Self::Number => "number",
+            Self::Doctype => "doctype",
+            Self::Reference => "reference",
+            Self::MediaType => "media_type",
+            Self::Rate => "rate",
+            Self::Slow => "slow",
+            Self::UnknownKind => "unknown_kind",
+        }
+    }
+}
+
+/// A camera came or went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CameraLink {
+    /// Camera id.
+    pub camera: Arc<str>,
+    /// The new state.
+    pub state: LinkState,
+    /// What happened, for people.
+    pub reason: String,
+    /// When.
+    pub at: BootMs,
+}
+
+/// A picture or clip to be fetched from a camera's own host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// Camera id.
+    pub camera: Arc<str>,
+    /// As the event gave it.
+    pub reference: String,
+    /// A moving picture: a larger cap.
+    pub clip: bool,
+    /// How long it may take in all, waiting for its turn included.
+    pub within: Duration,
+}
+
+/// A picture or clip.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Fetched {
+    /// As the host declares it, in lower case, without parameters; `application/octet-stream` if it does not.
+    pub media_type: String,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+}
+
+impl std::fmt::Debug for Fetched {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Fetched").field("media_type", &self.media_type).field("bytes", &self.bytes.len()).finish()
+    }
+}
+
+/// Why a picture was not fetched.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FetchError {
+    /// The camera has no `fetch` address. Give up; a person may add one.
+    #[error("camera `{0}` has no `fetch` address in the configuration")]
+    NoAddress(String),
+    /// The reference leaves the camera's hosts or has a trick in it; no request was made. Give up.
+    #[error("refused without asking: {0}")]
+    Refused(String),
+    /// User or password are wrong. Give up; a person has to correct the credential.
+    #[error("the host refuses the credential ({0})")]
+    Credential(u16),
+    /// The host says no (or points elsewhere). Give up, or try once more: a clip may not be written yet.
+    #[error("the host answers {0}")]
+    Status(u16),
+    /// Larger than the cap. Give up.
+    #[error("larger than {0} bytes")]
+    TooLarge(u64),
+    /// Not in time. Try again.
+    #[error("not complete within {0} ms")]
+    Late(u128),
+    /// No connection, or it broke. Try again.
+    #[error("{0}")]
+    Link(String),
+}

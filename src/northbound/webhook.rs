@@ -1,0 +1,226 @@
+//! A plain webhook: every change of an alarm as one CloudEvent, posted as soon as it is on disk.
+//!
+//! The journal on disk is its queue and the cursor `webhook.<id>` its place in it, so nothing is lost over a restart or
+//! while the far end is away. Each event goes alone, in order, within [`POST_WITHIN`]; what fails is tried again with growing
+//! pauses. Any 2xx confirms.
+//!
+//! Bounds: at most [`BEHIND_MAX`] events behind; older ones are passed over, logged and entered as dead letters, as is one
+//! that the far end refuses for good (4xx other than 401, 403, 404, 408, 429) after [`REFUSALS_MAX`] tries. Begins with what
+//! happens after it was configured, not with the past.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use tokio_util::sync::CancellationToken;
+
+use crate::model::id::Id;
+use crate::model::journal::{Cursor, Gap, GapReason, Stream};
+use crate::model::stored::JournalRow;
+use crate::northbound::backoff::{Backoff, Trouble};
+use crate::northbound::{Identity, Outbox, UpstreamError, events};
+
+/// Deadline of one post, connection included.
+pub const POST_WITHIN: Duration = Duration::from_secs(5);
+/// Events that may wait; a chat robot that was away for a day must not be flooded.
+pub const BEHIND_MAX: u64 = 1_000;
+/// Tries of an event that the far end refuses.
+const REFUSALS_MAX: u32 = 3;
+/// Rows read at once.
+const ROWS: usize = 32;
+/// The journal is looked at again after this, also when nobody says that it grew.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
+
+/// A checked webhook.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebhookConfig {
+    /// Its id.
+    pub id: Id,
+    /// Where to post.
+    pub url: String,
+    /// Name of the credential sent as bearer token.
+    pub credential: Option<String>,
+}
+
+/// The task of one webhook.
+#[derive(Debug)]
+pub struct Webhook {
+    name: String,
+    url: reqwest::Url,
+    client: reqwest::Client,
+    identity: Identity,
+    outbox: Arc<dyn Outbox>,
+    stop: CancellationToken,
+}
+
+/// How a post went.
+enum Answer {
+    Taken,
+    Refused(u16),
+    Later(Trouble, String),
+}
+
+impl Webhook {
+    /// Builds the client; nothing is sent yet.
+    pub fn new(
+        config: &WebhookConfig,
+        token: Option<&str>,
+        identity: Identity,
+        outbox: Arc<dyn Outbox>,
+        stop: CancellationToken,
+    ) -> Result<Self, UpstreamError> {
+        let id = || config.id.as_str().to_owned();
+        let bad_url = || UpstreamError::Url { id: id(), url: config.url.clone() };
+        let url = reqwest::Url::parse(&config.url).map_err(|_| bad_url())?;
+        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+            return Err(bad_url());
+        }
+        let mut headers = HeaderMap::new();
+        if let Some(token) = token {
+            let value = HeaderValue::from_str(&format!("Bearer {}", token.trim()));
+            let mut value = value.map_err(|_| UpstreamError::Token { id: id() })?;
+            value.set_sensitive(true);
+            headers.insert(AUTHORIZATION, value);
+        }
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("gatehouse/", env!("CARGO_PKG_VERSION")))
+            .default_headers(headers)
+            .connect_timeout(POST_WITHIN)
+            .timeout(POST_WITHIN)
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .no_proxy();
+        if url.scheme() == "http" {
+            // Plain HTTP needs no roots.
+            builder = builder.tls_certs_only([]);
+        }
+        let client = builder.build().map_err(|source| UpstreamError::Client { id: id(), source })?;
+        Ok(Self { name: format!("webhook.{}", config.id), url, client, identity, outbox, stop })
+    }
+
+    /// Runs until stopped.
+    pub async fn run(self) {
+        let mut heads = self.outbox.watch();
+        let (mut backoff, mut refusals) = (Backoff::default(), 0);
+        loop {
+            let pause = match self.round(&mut backoff, &mut refusals).await {
+                Ok(()) => LOOK_EVERY,
+                Err((trouble, why)) => {
+                    tracing::warn!(webhook = self.name, why, "an alarm could not be posted; trying again");
+                    backoff.next(trouble, fastrand::f64())
+                }
+            };
+            let rested = pause < LOOK_EVERY;
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                () = tokio::time::sleep(pause) => {}
+                changed = heads.changed(), if !rested => if changed.is_err() { return },
+            }
+        }
+    }
+
+    /// Sends what waits.
+    async fn round(&self, backoff: &mut Backoff, refusals: &mut u32) -> Result<(), (Trouble, String)> {
+        loop {
+            let rows = self.waiting().await.map_err(|why| (Trouble::Busy { retry_after: None }, why))?;
+            if rows.is_empty() {
+                return Ok(());
+            }
+            for row in rows {
+                match self.post(&row).await {
+                    Answer::Taken => {}
+                    Answer::Refused(status) if *refusals + 1 >= REFUSALS_MAX => {
+                        self.give_up(&row, row.seq, format!("answered {status}")).await?;
+                    }
+                    Answer::Refused(status) => {
+                        *refusals += 1;
+                        return Err((Trouble::Busy { retry_after: None }, format!("answered {status}")));
+                    }
+                    Answer::Later(trouble, why) => return Err((trouble, why)),
+                }
+                (*refusals, *backoff) = (0, Backoff::default());
+                self.confirm(Cursor { epoch: row.epoch, seq: row.seq }).await?;
+            }
+        }
+    }
+
+    async fn post(&self, row: &JournalRow) -> Answer {
+        let batch = events::encode_rows(&self.identity, std::slice::from_ref(row));
+        // One event without the brackets of its batch.
+        let body = batch.get(1..batch.len().saturating_sub(1)).unwrap_or_default().to_vec();
+        let key = format!("{}:{}:{}", row.stream.word(), row.epoch, row.seq);
+        let sent = self
+            .client
+            .post(self.url.clone())
+            .header(CONTENT_TYPE, "application/cloudevents+json; charset=utf-8")
+            .header(HeaderName::from_static("idempotency-key"), key)
+            .body(body)
+            .send()
+            .await;
+        match sent {
+            Ok(reply) if reply.status().is_success() => Answer::Taken,
+            Ok(reply) => match reply.status().as_u16() {
+                401 | 403 | 404 => Answer::Later(Trouble::Refused, format!("answered {}", reply.status())),
+                status @ 400..=499 if !matches!(status, 408 | 429) => Answer::Refused(status),
+                status => Answer::Later(Trouble::Busy { retry_after: None }, format!("answered {status}")),
+            },
+            Err(error) => Answer::Later(Trouble::Offline { local: false }, words(&error)),
+        }
+    }
+
+    /// The next rows; begins at the end, and passes over what is too far behind.
+    async fn waiting(&self) -> Result<Vec<JournalRow>, String> {
+        let (outbox, name) = (Arc::clone(&self.outbox), self.name.clone());
+        self.blocking(move || {
+            let epoch = *outbox.epochs(Stream::Alarm).map_err(|e| e.to_string())?.last().ok_or("no journal")?;
+            let head = outbox.watch().borrow().get(Stream::Alarm);
+            let known = outbox.cursor(&name, Stream::Alarm).map_err(|e| e.to_string())?;
+            let seq = if let Some(cursor) = known.filter(|c| c.epoch == epoch) {
+                cursor.seq
+            } else {
+                let seq = if known.is_some() { 0 } else { head };
+                outbox.confirm(&name, Stream::Alarm, Cursor { epoch, seq }).map_err(|e| e.to_string())?;
+                seq
+            };
+            if head.saturating_sub(seq) > BEHIND_MAX {
+                let to = head - BEHIND_MAX;
+                let gap = Gap { stream: Stream::Alarm, epoch, from: seq + 1, to, reason: GapReason::Rejected };
+                tracing::error!(webhook = name, from = gap.from, to, "too far behind: these alarms are not posted");
+                outbox.dead_letter(&name, &gap, "too far behind").map_err(|e| e.to_string())?;
+                outbox.confirm(&name, Stream::Alarm, Cursor { epoch, seq: to }).map_err(|e| e.to_string())?;
+                return outbox.journal_after(Stream::Alarm, epoch, to, ROWS).map_err(|e| e.to_string());
+            }
+            outbox.journal_after(Stream::Alarm, epoch, seq, ROWS).map_err(|e| e.to_string())
+        })
+        .await
+    }
+
+    async fn give_up(&self, row: &JournalRow, to: u64, why: String) -> Result<(), (Trouble, String)> {
+        let (outbox, name) = (Arc::clone(&self.outbox), self.name.clone());
+        let gap = Gap { stream: Stream::Alarm, epoch: row.epoch, from: row.seq, to, reason: GapReason::Rejected };
+        let done = self.blocking(move || outbox.dead_letter(&name, &gap, &why).map_err(|e| e.to_string())).await;
+        done.map_err(|why| (Trouble::Busy { retry_after: None }, why))
+    }
+
+    async fn confirm(&self, cursor: Cursor) -> Result<(), (Trouble, String)> {
+        let (outbox, name) = (Arc::clone(&self.outbox), self.name.clone());
+        let done = self.blocking(move || outbox.confirm(&name, Stream::Alarm, cursor).map_err(|e| e.to_string())).await;
+        done.map_err(|why| (Trouble::Busy { retry_after: None }, why))
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, String> + Send + 'static,
+    ) -> Result<T, String> {
+        tokio::task::spawn_blocking(work).await.map_err(|e| e.to_string())?
+    }
+}
+
+/// What went wrong, without the address, which may carry a secret.
+fn words(error: &reqwest::Error) -> String {
+    let mut root: &dyn std::error::Error = error;
+    while let Some(deeper) = root.source() {
+        root = deeper;
+    }
+    if error.is_timeout() { format!("no answer within {} s", POST_WITHIN.as_secs()) } else { root.to_string() }
+}

@@ -1,0 +1,160 @@
+//! The store's two ends for cases: writing through the one writer thread, reading on a connection of its own.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+
+use crate::model::case::{Case, CaseFilter, CaseNo, CaseStory, CaseWrite, KeptSighting};
+use crate::model::stored::{ReadError, StoreError};
+use crate::store::cases::{self, CaseFile};
+use crate::store::handle::Urgent;
+use crate::store::sqlite::{self, Fault, fault};
+use crate::store::writer::Writer;
+use crate::store::{StoreHandle, StoreReader, files};
+
+/// What a desk needs to go on after a restart.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct KeptCases {
+    /// Not closed.
+    pub open: Vec<Case>,
+    /// Those of the last days, oldest first.
+    pub past: Vec<Case>,
+    /// `(camera, event id, case)` of the last events, oldest first.
+    pub seen: Vec<(String, String, CaseNo)>,
+    /// Highest number given.
+    pub last: u64,
+}
+
+impl StoreHandle {
+    /// Enters cases, sightings and steps in one synced commit. Urgent, as alarms are.
+    pub async fn cases(&self, write: CaseWrite) -> Result<(), StoreError> {
+        self.ask(|reply| Urgent::Cases(Box::new(write), reply)).await?
+    }
+}
+
+/// Reads `cases.db` of a data folder, also beside a running gateway. Every call opens a connection and blocks on the disk.
+#[derive(Debug, Clone)]
+pub struct CaseReader {
+    dir: PathBuf,
+}
+
+impl CaseReader {
+    /// Of this data folder.
+    #[must_use]
+    pub fn at(dir: &Path) -> Self {
+        Self { dir: dir.to_owned() }
+    }
+
+    fn read<T: Default>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, ReadError> {
+        let path = cases::path(&self.dir);
+        if !path.exists() {
+            return Ok(T::default());
+        }
+        let done = sqlite::open_reader(&path, false).and_then(|conn| read(&conn));
+        done.map_err(|error| match fault(&error) {
+            Fault::Damaged => ReadError::Damaged(format!("cases.db: {error}")),
+            Fault::Full | Fault::Disk => ReadError::Retry(error.to_string()),
+        })
+    }
+
+    /// Cases, newest first.
+    pub fn cases(&self, filter: &CaseFilter) -> Result<Vec<Case>, ReadError> {
+        self.read(|conn| cases::list(conn, filter))
+    }
+
+    /// Cases that happened since, oldest first.
+    pub fn since(&self, from_wall_ms: i64) -> Result<Vec<Case>, ReadError> {
+        self.read(|conn| cases::since(conn, from_wall_ms))
+    }
+
+    /// One case with its sightings and steps.
+    pub fn case(&self, no: CaseNo) -> Result<Option<CaseStory>, ReadError> {
+        self.read(|conn| cases::story(conn, no))
+    }
+
+    /// The last sightings, newest first, at most 5,000.
+    pub fn sightings(&self, limit: usize) -> Result<Vec<KeptSighting>, ReadError> {
+        self.read(|conn| cases::tracks(conn, limit))
+    }
+
+    /// What a desk needs after a restart: open cases, those since `past_from_wall_ms`, the last `seen` events.
+    pub fn kept(&self, past_from_wall_ms: i64, seen: usize) -> Result<KeptCases, ReadError> {
+        self.read(|conn| {
+            Ok(KeptCases {
+                open: cases::open(conn)?,
+                past: cases::since(conn, past_from_wall_ms)?,
+                seen: cases::seen(conn, seen)?,
+                last: cases::last(conn)?,
+            })
+        })
+    }
+}
+
+impl StoreReader {
+    /// The data folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.shared.dir
+    }
+
+    /// The reader of the cases.
+    #[must_use]
+    pub fn cases(&self) -> CaseReader {
+        CaseReader::at(&self.shared.dir)
+    }
+
+    /// Passes an answer of [`CaseReader`] on; damage is told to the writer, which puts the file aside.
+    pub fn judged<T>(&self, answer: Result<T, ReadError>) -> Result<T, ReadError> {
+        if let Err(ReadError::Damaged(why)) = &answer {
+            self.report(Urgent::BadCases(why.clone()));
+        }
+        answer
+    }
+}
+
+impl Writer {
+    /// Writes, tried once more after a repair.
+    pub(crate) fn cases(&mut self, write: &CaseWrite) -> Result<(), StoreError> {
+        let first = self.try_cases(write);
+        let Err(error) = first else { return Ok(()) };
+        tracing::error!(%error, "cases cannot be written; trying once more");
+        self.cases = None;
+        match fault(&error) {
+            Fault::Damaged => self.bad_cases(&error.to_string()),
+            Fault::Full => {
+                self.free_room(tokio::time::Instant::now());
+            }
+            Fault::Disk => {}
+        }
+        self.try_cases(write).map_err(|error| {
+            self.cases = None;
+            StoreError::Disk(error.to_string())
+        })
+    }
+
+    fn try_cases(&mut self, write: &CaseWrite) -> rusqlite::Result<()> {
+        if self.cases.is_none() {
+            self.cases = Some(CaseFile::open(&self.shared.dir)?);
+        }
+        self.cases.as_mut().map_or(Err(rusqlite::Error::InvalidQuery), |file| file.write(write))
+    }
+
+    /// A reader could not read the file: it may just be in the making, so it is looked at again before it is given up.
+    pub(crate) fn doubt_cases(&mut self, why: &str) {
+        self.cases = None;
+        match CaseFile::open(&self.shared.dir) {
+            Err(error) if fault(&error) == Fault::Damaged => self.bad_cases(why),
+            opened => self.cases = opened.ok(),
+        }
+    }
+
+    /// Puts a damaged file aside; the next write makes a new one.
+    pub(crate) fn bad_cases(&mut self, why: &str) {
+        self.cases = None;
+        let path = cases::path(&self.shared.dir);
+        match files::quarantine(&self.shared.dir, &path, self.shared.boot) {
+            Ok(name) => self.damaged(&name, why),
+            Err(error) => tracing::error!(%error, "cases.db is damaged and cannot be put aside"),
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! A desk with everything real but the cameras and the alarm desk.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gatehouse::cases::desk::{Restored, SEEN_MAX, Settings};
+use gatehouse::cases::evidence::{Evidence, QUOTA_BYTES};
+use gatehouse::cases::ports::{Fetched, Fetching, Footage, Hands, Judge, Keeper, Keeping, Request};
+use gatehouse::cases::runner::{Parts, Runner};
+use gatehouse::clock::{Clock, SystemClock};
+use gatehouse::model::case::{Act, ActError, Acted, Case, CaseNo, CaseWrite, Judgement, ObjectClass};
+use gatehouse::model::desk::{DeskCommand, Reply, Report};
+use gatehouse::model::facade::{CameraPlace, Facade, Watched};
+use gatehouse::model::intake::Intake;
+use gatehouse::model::journal::Note;
+use gatehouse::model::live::LiveEvent;
+use gatehouse::model::reading::Receipt;
+use gatehouse::model::sight::{SightAction, SightKind, Sighting, TrackPoint};
+use gatehouse::store::{CaseReader, Store, StoreConfig, StoreHandle, open};
+use tokio::sync::{Mutex, broadcast, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+/// What a camera's picture server does.
+#[derive(Debug, Clone)]
+pub(crate) enum Pictures {
+    /// Nothing, ever.
+    Hang,
+    /// Hands out these bytes.
+    Give(Vec<u8>),
+}
+
+impl Footage for Pictures {
+    fn fetch(&self, _camera: &str, _reference: &str, _clip: bool) -> Fetching {
+        match self.clone() {
+            Self::Hang => Box::pin(std::future::pending()),
+            Self::Give(bytes) => Box::pin(std::future::ready(Ok(Fetched { media_type: "image/jpeg".into(), bytes }))),
+        }
+    }
+}
+
+/// Dense, from the floor that the camera claims.
+#[derive(Debug)]
+struct Dense;
+
+impl Judge for Dense {
+    fn judge(&self, seen: &Sighting) -> Judgement {
+        Judgement { class: ObjectClass::Dense, p: 0.99, score: 0.99, ..Judgement::unknown(seen.floor) }
+    }
+}
+
+#[derive(Debug)]
+struct Disk(StoreHandle, CaseReader);
+
+impl Keeper for Disk {
+    fn keep(&self, write: CaseWrite) -> Keeping {
+        let handle = self.0.clone();
+        Box::pin(async move { handle.cases(write).await.map_err(|e| e.to_string()) })
+    }
+
+    fn note(&self, note: Note) -> Keeping {
+        let handle = self.0.clone();
+        Box::pin(async move { handle.note(note).await.map(drop).map_err(|e| e.to_string()) })
+    }
+
+    fn case(&self, no: CaseNo) -> Option<Case> {
+        self.1.case(no).unwrap().map(|story| story.case)
+    }
+}
+
+pub(crate) fn watched() -> Watched {
+    let camera = |id: &str| CameraPlace {
+        id: id.into(),
+        name: format!("{id} camera"),
+        facade: Some("east".into()),
+        serial: "SN-0815".into(),
+        frame: Some((64, 48)),
+    };
+    Watched {
+        facades: vec![Facade {
+            id: "east".into(),
+            name: "3号楼东立面".into(),
+            storeys: 33,
+            storey_m: 3.0,
+            width_m: Some(40.0),
+        }],
+        cameras: vec![camera("e1"), camera("e2")],
+    }
+}
+
+pub(crate) fn store(dir: &Path) -> Store {
+    let config = StoreConfig { path: dir.to_owned(), ..StoreConfig::default() };
+    open(&config, Vec::new(), Arc::new(SystemClock)).unwrap()
+}
+
+pub(crate) fn sighting(event: &str, floor: i32) -> Sighting {
+    let now = SystemClock.anchor();
+    Sighting {
+        camera: "e1".into(),
+        event_id: event.into(),
+        kind: SightKind::FallingObject,
+        action: SightAction::Pulse,
+        received: now.boot,
+        camera_time: Some(now.wall),
+        source: "highToss".into(),
+        object: None,
+        confidence: Some(0.9),
+        fps: Some(25.0),
+        frame: Some((64, 48)),
+        track: (0..8)
+            .map(|n| TrackPoint { t: f64::from(n) * 0.04, x: 32.0, y: f64::from(n) * 6.0, w: 2.0, h: 2.0 })
+            .collect(),
+        floor: Some(floor),
+        footage: Vec::new(),
+        raw: Arc::from(format!("{{\"event\":\"{event}\"}}").as_bytes()),
+    }
+}
+
+/// A running desk.
+pub(crate) struct Desk {
+    pub(crate) sightings: mpsc::Sender<Intake>,
+    pub(crate) asks: mpsc::Sender<Request>,
+    pub(crate) alarms: mpsc::Receiver<DeskCommand>,
+    pub(crate) reader: CaseReader,
+    pub(crate) evidence: Evidence,
+    store: Option<StoreHandle>,
+    stop: CancellationToken,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Desk {
+    pub(crate) fn start(dir: &Path, pictures: Pictures) -> Self {
+        let store = store(dir);
+        let (sightings, sightings_rx) = mpsc::channel(64);
+        let (asks, asks_rx) = mpsc::channel(16);
+        let (alarms_tx, alarms) = mpsc::channel(64);
+        let (_, events) = broadcast::channel::<LiveEvent>(8);
+        let stop = CancellationToken::new();
+        let reader = store.reader.cases();
+        let evidence = Evidence::new(dir, QUOTA_BYTES);
+        let kept = reader.kept(0, SEEN_MAX).unwrap();
+        let parts = Parts {
+            settings: Settings::default(),
+            watched: Arc::new(watched()),
+            hands: Hands {
+                judge: Arc::new(Dense),
+                footage: Arc::new(pictures),
+                keeper: Arc::new(Disk(store.handle.clone(), reader.clone())),
+            },
+            evidence: evidence.clone(),
+            clock: Arc::new(SystemClock),
+            restored: Restored { open: kept.open, past: kept.past, seen: kept.seen, last: kept.last },
+            standing: Vec::new(),
+            alarms: alarms_tx,
+            events,
+            sightings: Arc::new(Mutex::new(sightings_rx)),
+            requests: Arc::new(Mutex::new(asks_rx)),
+            stop: stop.clone(),
+        };
+        #[allow(clippy::disallowed_methods)] // a test's own task; it ends with `stop`
+        let task = tokio::spawn(async move { Runner::new(parts).run().await });
+        Self { sightings, asks, alarms, reader, evidence, store: Some(store.handle), stop, task }
+    }
+
+    /// Hands a sighting over; completes when it is said to be on disk.
+    pub(crate) async fn send(&self, sighting: Sighting) -> bool {
+        let (tell, told) = oneshot::channel();
+        let receipt = Receipt::new(move |kept| tell.send(kept).unwrap_or_default());
+        self.sightings
+            .send(Intake::Sighting { sighting: Box::new(sighting), clock_offset_ms: None, receipt })
+            .await
+            .unwrap();
+        told.await.unwrap_or(false)
+    }
+
+    pub(crate) async fn act(&self, no: CaseNo, act: Act) -> Result<Acted, ActError> {
+        let (tell, told) = oneshot::channel();
+        let reply = Reply::new(move |answer| drop(tell.send(answer)));
+        let stored = self.reader.case(no).unwrap().map(|s| s.case);
+        let request = Request { case: no, stored, act, by: "王工".into(), note: "看过".into(), reply };
+        self.asks.send(request).await.unwrap();
+        told.await.unwrap()
+    }
+
+    /// The next report to the alarm desk.
+    pub(crate) async fn report(&mut self) -> Report {
+        let told = tokio::time::timeout(Duration::from_secs(10), self.alarms.recv()).await;
+        match told.expect("within 10 s").expect("the desk lives") {
+            DeskCommand::Report(report) => *report,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Waits until the case's story fits.
+    pub(crate) async fn until(
+        &self,
+        what: &str,
+        fits: impl Fn(&gatehouse::model::case::CaseStory) -> bool,
+        no: CaseNo,
+    ) {
+        let wait = async {
+            while !self.reader.case(no).unwrap().is_some_and(|story| fits(&story)) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), wait).await.expect(what);
+    }
+
+    pub(crate) async fn stop(mut self) {
+        self.stop.cancel();
+        tokio::time::timeout(Duration::from_secs(10), &mut self.task).await.unwrap().unwrap();
+        self.store.take().unwrap().close().await;
+    }
+}
