@@ -4,6 +4,7 @@
 //! hour of the points asked for, and the tail of the outbox that is not folded yet.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use rusqlite::Connection;
 
@@ -97,12 +98,14 @@ fn shared_times<'a>(
     if block.times_of == block.id {
         return Ok(None);
     }
-    if !kept.contains_key(&block.times_of) {
-        let other = history::block(conn, day, block.times_of)?;
-        let times = other.and_then(|b| Samples::unpack(&b.body, hour_ms, None)).map(|s| s.at);
-        kept.insert(block.times_of, times);
-    }
-    Ok(kept.get(&block.times_of).and_then(Option::as_deref))
+    let times = match kept.entry(block.times_of) {
+        Entry::Occupied(known) => known.into_mut(),
+        Entry::Vacant(place) => {
+            let other = history::block(conn, day, block.times_of)?;
+            place.insert(other.and_then(|b| Samples::unpack(&b.body, hour_ms, None)).map(|s| s.at))
+        }
+    };
+    Ok(times.as_deref())
 }
 
 impl Asked<'_> {

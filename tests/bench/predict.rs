@@ -17,7 +17,7 @@ const YEAR_MINUTES: i64 = 365 * 24 * 60;
 const DEVICE_POINTS: usize = 16;
 /// The plan of a large site: 10,000 points read once a second, on devices of 16.
 const SITE_POINTS: f64 = 10_000.0;
-const ROUNDS: usize = 3;
+const ROUNDS: i64 = 3;
 
 /// A daily rhythm with noise and a slow rise, repeatable.
 struct Signal(u64);
@@ -82,7 +82,7 @@ fn written(model: &impl Serialize) -> Result<f64, String> {
 fn point_ns(mut act: impl FnMut(i64, f64) -> f64) -> f64 {
     const MINUTES: i64 = 30 * 1440;
     let mut best = f64::INFINITY;
-    for round in 0..ROUNDS as i64 {
+    for round in 0..ROUNDS {
         let mut signal = Signal(0x9E37_79B9_7F4A_7C15);
         let from = round * MINUTES;
         let values: Vec<(i64, f64)> = (from + 1..=from + MINUTES).map(|m| (m * MINUTE_MS, signal.next(m))).collect();
@@ -98,7 +98,7 @@ fn point_ns(mut act: impl FnMut(i64, f64) -> f64) -> f64 {
 fn device_ns(model: &mut DeviceModel) -> f64 {
     const SNAPSHOTS: i64 = 20_000;
     let mut best = f64::INFINITY;
-    for round in 0..ROUNDS as i64 {
+    for round in 0..ROUNDS {
         let mut signals: Vec<Signal> = (1..=DEVICE_POINTS as u64).map(|n| Signal(n * 0x9E37_79B9)).collect();
         let from = round * SNAPSHOTS;
         let rows: Vec<Vec<f64>> =

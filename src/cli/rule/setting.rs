@@ -17,8 +17,8 @@ use crate::text::suggest::{did_you_mean, list};
 #[error("{}", .0.en)]
 pub(super) struct SettingFault(pub(super) Text);
 
-fn fault(zh: String, en: String) -> SettingFault {
-    SettingFault(Text::new(&zh, &en))
+fn fault(zh: impl AsRef<str>, en: impl AsRef<str>) -> SettingFault {
+    SettingFault(Text::new(zh.as_ref(), en.as_ref()))
 }
 
 /// All keys that a rule can be asked for by: `device.alarm` and `rule.name`.
@@ -188,7 +188,7 @@ impl Slot<'_> {
             Slot::Sided(side, setting, to) => (*side, *setting) = (to, Setting::Number(number(name, value)?)),
             Slot::Time(time) => *time = duration(name, value)?,
             Slot::Values(values) => {
-                *values = value.split(',').map(|v| number(name, v.trim())).collect::<Result<_, _>>()?
+                *values = value.split(',').map(|v| number(name, v.trim())).collect::<Result<_, _>>()?;
             }
             Slot::Expression(text) => value.clone_into(text),
             Slot::Param(param) => *param = number(name, value)?,

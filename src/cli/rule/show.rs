@@ -234,7 +234,9 @@ impl Page<'_> {
         if !notes.is_empty() {
             line(out, &format!("\n{}", self.say("说明", "Notes")));
         }
-        notes.iter().for_each(|note| line(out, &format!("  - {note}")));
+        for note in &notes {
+            line(out, &format!("  - {note}"));
+        }
     }
 
     fn more_notes(&self, notes: &mut Vec<String>) {
