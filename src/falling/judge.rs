@@ -72,11 +72,10 @@ fn decide(odds: Odds, is_long: bool) -> (Class, f64) {
 fn add_release(calibration: &Calibration, track: &Cleaned, fit: &Fit, shares: &[f64], verdict: &mut Verdict) {
     let first = track.samples[0];
     let facade = calibration.facade();
-    let frame_s = if calibration.fps() > 0.0 { track.step_s.max(1.0 / calibration.fps()) } else { track.step_s };
     let sight_m = calibration.place(first.col, 0.0).map_or(f64::INFINITY, |place| place.height_m);
     let mut beginning = Beginning {
-        at_edge: track.starts_at_edge || enters(track, frame_s),
-        frame_s,
+        at_edge: track.starts_at_edge,
+        frame_s: track.step_s,
         top_m: facade.roof_m() + ABOVE_ROOF_M,
         sight_m,
         error_m: calibration.height_error_m(first.col, first.row),
@@ -104,18 +103,6 @@ fn add_release(calibration: &Calibration, track: &Cleaned, fit: &Fit, shares: &[
     }
 }
 
-/// Whether the object was outside the picture a frame and a half before its first point, by its own first speed.
-fn enters(track: &Cleaned, frame_s: f64) -> bool {
-    let samples = &track.samples;
-    let near = samples.len().min(4) - 1;
-    let span = samples[near].t - samples[0].t;
-    if near == 0 || span <= 0.0 {
-        return false;
-    }
-    let per_second = (samples[near].row - samples[0].row) / span;
-    per_second > 0.0 && samples[0].row - 1.5 * frame_s * per_second < 0.0
-}
-
 fn add_impact(fit: &Fit, shares: &[f64], verdict: &mut Verdict) {
     let best = shares.iter().zip(&fit.rungs).max_by(|a, b| a.0.total_cmp(b.0));
     let Some((_, rung)) = best else { return };
@@ -125,3 +112,4 @@ fn add_impact(fit: &Fit, shares: &[f64], verdict: &mut Verdict) {
         verdict.impact_speed_ms = Some(speed_ms.hypot(fit.along_ms));
     }
 }
+pub fn odds_of(q: &[f64; QUANTITIES]) -> Odds { class::odds(q) }
