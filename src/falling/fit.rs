@@ -57,7 +57,9 @@ const JOIN_FROM: usize = 30;
 /// if they lie no further apart, seconds: in that time gravity bends the path by less than 5 mm.
 const JOIN_MAX_S: f64 = 0.06;
 /// A step that would lower the squared misfit by less changes nothing anyone can see.
-const GAIN_MIN: f64 = 0.02;
+const GAIN_MIN: f64 = 0.05;
+/// Nor does one that lowers a large misfit by less than this share.
+const GAIN_SHARE: f64 = 0.004;
 /// Rungs this much less likely than the best (in ln) end the ladder: the next are worse still.
 const HOPELESS: f64 = 25.0;
 
@@ -133,7 +135,7 @@ pub(super) fn fit(calibration: &Calibration, track: &Cleaned) -> Option<Fit> {
     let side = along.fit(&ALONG_DENSE)?;
     let turn = along.fit(&[30.0, 60.0, 60.0, 1e-3])?;
     let (joined, rough) = join(&points, &up, &free);
-    let mut rungs = climb(calibration, &joined, &up, &free, scale);
+    let mut rungs = climb(calibration, (&joined, rough), &up, &free, scale);
     for rung in &mut rungs {
         rung.chi_squared += rough;
     }
@@ -246,7 +248,7 @@ pub(super) fn ln_sum(terms: impl Iterator<Item = f64> + Clone) -> f64 {
 }
 
 /// All rungs, each started from the one before.
-fn climb(calibration: &Calibration, points: &[Point], up: &Moments, free: &Fitted, scale: f64) -> Vec<Rung> {
+fn climb(calibration: &Calibration, (points, rough): (&[Point], f64), up: &Moments, free: &Fitted, scale: f64) -> Vec<Rung> {
     let lens_m = calibration.lens_height_m();
     let distance_m = calibration.distance_m();
     let mut spread = SPREAD;
@@ -262,22 +264,46 @@ fn climb(calibration: &Calibration, points: &[Point], up: &Moments, free: &Fitte
     let stretch = distance_m / (distance_m - mean[DEPTH]);
     let mut params =
         [lens_m + (seen - lens_m) / stretch, (-free.terms[1]).clamp(-25.0, 45.0), mean[DEPTH], mean[OUTWARD]];
-    let mut rungs = Vec::with_capacity(LADDER.len());
-    let mut best = f64::INFINITY;
+    let mut rungs: Vec<Rung> = Vec::with_capacity(LADDER.len());
+    let (mut best, mut before) = (f64::INFINITY, f64::INFINITY);
+    let count = 2.0 * points.len() as f64;
     for (terminal, _) in LADDER {
         let problem = Problem { points, lens_m, distance_m, terminal, mean, spread };
-        let Some(rung) = problem.descend(params) else { break };
+        let Some(mut rung) = problem.descend(params) else { break };
+        if rungs.is_empty() && rung.chi_squared > count + ASTRAY {
+            // A hard throw towards a near camera looks like anything; its valley is seldom found from the usual start.
+            let other = problem.descend(thrown_outward(params, -free.terms[1], lens_m, distance_m));
+            rung = other.filter(|other| other.chi_squared < rung.chi_squared).unwrap_or(rung);
+        }
         params = rung.params;
         let misfit = rung.chi_squared;
         rungs.push(rung);
-        let hopeless = rungs.len() > DENSE_RUNGS && misfit > 2.0 * best + 2.0 * HOPELESS;
         best = best.min(misfit);
-        if hopeless {
+        let behind = 0.5 * count * ((misfit + rough + count) / (best + rough + count)).ln();
+        if rungs.len() > RUNGS_MIN && misfit > before && behind > HOPELESS {
             break;
         }
+        before = misfit;
     }
     rungs
 }
+
+/// The start of a search for a hard throw towards the camera that looks like the given start.
+fn thrown_outward(usual: [f64; PARAMS], sinking: f64, lens_m: f64, distance_m: f64) -> [f64; PARAMS] {
+    let gap = distance_m - usual[DEPTH];
+    let above = usual[HEIGHT] - lens_m;
+    let mut params = usual;
+    params[OUTWARD] = OUTWARD_HARD_MS;
+    params[SPEED] = (sinking * gap / distance_m + above * OUTWARD_HARD_MS / gap).clamp(-15.0, 30.0);
+    params
+}
+
+/// Outward speed of a hard throw, m/s.
+const OUTWARD_HARD_MS: f64 = 5.0;
+/// Squared misfit beyond what the points would have by chance, from which another start is tried.
+const ASTRAY: f64 = 30.0;
+/// So many rungs are always climbed.
+const RUNGS_MIN: usize = 3;
 
 struct Problem<'a> {
     points: &'a [Point],
@@ -315,7 +341,7 @@ impl Problem<'_> {
                 step = normal.held_at(OUTWARD, params[OUTWARD] - INWARD_MAX)?;
             }
             let gain: f64 = step.iter().zip(&normal.gradient).map(|(step, slope)| step * slope).sum();
-            if gain.abs() < GAIN_MIN {
+            if gain.abs() < GAIN_MIN.max(GAIN_SHARE * normal.chi_squared) {
                 break;
             }
             let (mut share, mut better) = (1.0, false);
