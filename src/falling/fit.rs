@@ -51,7 +51,9 @@ const SPREAD: [f64; PARAMS] = [30.0, 0.0, 0.7, 3.0];
 const THROWN_MAX_MS: f64 = 8.0;
 /// Towards the wall there is no room, m/s.
 const INWARD_MAX: f64 = -0.4;
+/// Steps of a search from afar, and of one from the neighbouring rung.
 const ROUNDS: usize = 6;
+const ROUNDS_NEAR: usize = 3;
 /// From this many points on, neighbours are joined to one point for the falls,
 const JOIN_FROM: usize = 30;
 /// if they lie no further apart, seconds: in that time gravity bends the path by less than 5 mm.
@@ -248,7 +250,13 @@ pub(super) fn ln_sum(terms: impl Iterator<Item = f64> + Clone) -> f64 {
 }
 
 /// All rungs, each started from the one before.
-fn climb(calibration: &Calibration, (points, rough): (&[Point], f64), up: &Moments, free: &Fitted, scale: f64) -> Vec<Rung> {
+fn climb(
+    calibration: &Calibration,
+    (points, rough): (&[Point], f64),
+    up: &Moments,
+    free: &Fitted,
+    scale: f64,
+) -> Vec<Rung> {
     let lens_m = calibration.lens_height_m();
     let distance_m = calibration.distance_m();
     let mut spread = SPREAD;
@@ -269,10 +277,12 @@ fn climb(calibration: &Calibration, (points, rough): (&[Point], f64), up: &Momen
     let count = 2.0 * points.len() as f64;
     for (terminal, _) in LADDER {
         let problem = Problem { points, lens_m, distance_m, terminal, mean, spread };
-        let Some(mut rung) = problem.descend(params) else { break };
+        let Some(mut rung) = problem.descend(params, if rungs.is_empty() { ROUNDS } else { ROUNDS_NEAR }) else {
+            break;
+        };
         if rungs.is_empty() && rung.chi_squared > count + ASTRAY {
             // A hard throw towards a near camera looks like anything; its valley is seldom found from the usual start.
-            let other = problem.descend(thrown_outward(params, -free.terms[1], lens_m, distance_m));
+            let other = problem.descend(thrown_outward(params, -free.terms[1], lens_m, distance_m), ROUNDS);
             rung = other.filter(|other| other.chi_squared < rung.chi_squared).unwrap_or(rung);
         }
         params = rung.params;
@@ -332,10 +342,10 @@ impl Normal {
 }
 
 impl Problem<'_> {
-    fn descend(&self, start: [f64; PARAMS]) -> Option<Rung> {
+    fn descend(&self, start: [f64; PARAMS], rounds: usize) -> Option<Rung> {
         let mut params = start;
         let mut normal = self.normal(&params);
-        for _ in 0..ROUNDS {
+        for _ in 0..rounds {
             let mut step = linear::solve(&linear::cholesky(&normal.information)?, &normal.gradient);
             if params[OUTWARD] - step[OUTWARD] < INWARD_MAX {
                 step = normal.held_at(OUTWARD, params[OUTWARD] - INWARD_MAX)?;

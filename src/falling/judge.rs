@@ -26,8 +26,8 @@ const ABOVE_ROOF_M: f64 = 2.0;
 const WIDEN: f64 = 1.3;
 /// Belief left outside of a stated range (closed, open) so that simulated truths lie inside 90 % of them: the beliefs about
 /// throws are broader than the throws of most days, and gusts make light things worse than believed.
-const OUTSIDE: (f64, f64) = (0.13, 0.04);
-const OUTSIDE_LIGHT: (f64, f64) = (0.04, 0.02);
+const OUTSIDE: (f64, f64) = (0.14, 0.02);
+const OUTSIDE_LIGHT: (f64, f64) = (0.025, 0.006);
 
 /// Judges an event by its track.
 pub fn judge(calibration: &Calibration, event: &Event) -> Verdict {
@@ -73,7 +73,7 @@ fn add_release(calibration: &Calibration, track: &Cleaned, fit: &Fit, shares: &[
     let first = track.samples[0];
     let facade = calibration.facade();
     let sight_m = calibration.place(first.col, 0.0).map_or(f64::INFINITY, |place| place.height_m);
-    let mut beginning = Beginning {
+    let beginning = Beginning {
         at_edge: track.starts_at_edge,
         frame_s: track.step_s,
         top_m: facade.roof_m() + ABOVE_ROOF_M,
@@ -85,14 +85,10 @@ fn add_release(calibration: &Calibration, track: &Cleaned, fit: &Fit, shares: &[
     if !beginning.error_m.is_finite() {
         return;
     }
-    let Some(mut release) = release::range(fit, shares, beginning) else { return };
-    if !beginning.at_edge && release.above_sight > ABOVE_FROM {
-        beginning.at_edge = true;
-        release = release::range(fit, shares, beginning).unwrap_or(release);
-    }
+    let Some(release) = release::range(fit, shares, beginning) else { return };
     verdict.release_median_m = Some(release.median_m);
-    verdict.at_or_above = beginning.at_edge;
-    if beginning.at_edge {
+    verdict.at_or_above = beginning.at_edge || release.above_sight > ABOVE_FROM;
+    if verdict.at_or_above {
         verdict.release_low_m = Some(release.one_sided_low_m);
         verdict.floor_low = Some(facade.floor_at(release.one_sided_low_m));
     } else {
@@ -112,4 +108,3 @@ fn add_impact(fit: &Fit, shares: &[f64], verdict: &mut Verdict) {
         verdict.impact_speed_ms = Some(speed_ms.hypot(fit.along_ms));
     }
 }
-pub fn odds_of(q: &[f64; QUANTITIES]) -> Odds { class::odds(q) }
