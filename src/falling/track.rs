@@ -53,7 +53,9 @@ pub struct Cleaned {
 
 /// Cleans a track. `None`: fewer than [`DISTINCT_MIN`] usable points.
 pub fn clean(calibration: &Calibration, event: &Event) -> Option<Cleaned> {
-    let points = thin(distinct(event));
+    let points = distinct(event);
+    let step_s = usual_step_s(&points)?;
+    let points = thin(points);
     if points.len() < DISTINCT_MIN {
         return None;
     }
@@ -65,14 +67,18 @@ pub fn clean(calibration: &Calibration, event: &Event) -> Option<Cleaned> {
         return None;
     }
     let first = points.iter().find(|point| near(point.t, kept[0].t))?;
-    let mut steps: Vec<f64> =
-        kept.windows(2).map(|pair| pair[1].t - pair[0].t).filter(|step| *step > SAME_FRAME_S).collect();
-    steps.sort_by(f64::total_cmp);
-    let step_s = steps[steps.len() / 2];
     let step_s = if calibration.fps() > 0.0 { step_s.max(1.0 / calibration.fps()) } else { step_s };
     let frame = calibration.frame();
     let starts_at_edge = touches_edge(first, frame) || enters(&kept, frame, step_s);
     Some(Cleaned { starts_at_edge, ends_at_edge: ends(&kept, frame, step_s), step_s, samples: kept })
+}
+
+/// Median time between points as they were sent; `None` where all have the same time.
+fn usual_step_s(points: &[TrackPoint]) -> Option<f64> {
+    let mut steps: Vec<f64> =
+        points.windows(2).map(|pair| pair[1].t - pair[0].t).filter(|step| *step > SAME_FRAME_S).collect();
+    steps.sort_by(f64::total_cmp);
+    steps.get(steps.len() / 2).copied()
 }
 
 fn near(a: f64, b: f64) -> bool {
