@@ -13,7 +13,7 @@ use super::{Class, Event, Verdict};
 /// "Dense" raises the alarm of the highest level: it wants this probability on a track of eight points over two storeys,
 pub const DENSE_FROM: f64 = 0.45;
 /// and this on a shorter one, where birds and drops of rain look the same.
-pub const DENSE_SHORT_FROM: f64 = 0.75;
+pub const DENSE_SHORT_FROM: f64 = 0.77;
 /// "Light" and "not falling" only order the review.
 pub const LIGHT_FROM: f64 = 0.6;
 /// Below this the duty person is told that nothing can be said.
@@ -27,7 +27,7 @@ const WIDEN: f64 = 1.3;
 /// Belief left outside of a stated range (closed, open) so that simulated truths lie inside 90 % of them: the beliefs about
 /// throws are broader than the throws of most days, and gusts make light things worse than believed.
 const OUTSIDE: (f64, f64) = (0.14, 0.02);
-const OUTSIDE_LIGHT: (f64, f64) = (0.025, 0.006);
+const OUTSIDE_LIGHT: (f64, f64) = (0.02, 0.005);
 
 /// Judges an event by its track.
 pub fn judge(calibration: &Calibration, event: &Event) -> Verdict {
