@@ -40,15 +40,20 @@ fn a_campaign_of_unseen_tracks_reaches_the_figures() {
     let mut figures = Figures::default();
     play(Plan { seed: SEED, scenes, falls: 20, alikes: 20 }, &mut |_, outcome| figures.add(&outcome));
     figures.print();
-    at_least("dense, drops and gentle throws", figures.soft, 97.0);
-    at_least("dense, hard and upward throws", figures.hard, 90.0);
-    at_least("dense with five points or more", figures.recall, 75.0);
-    assert!(figures.false_dense.percent() <= 2.0, "look-alikes called dense: {:?}", figures.false_dense);
+    // The small campaign has a few hundred cases of each kind: its limits leave two to three standard errors.
+    let limit = |small: f64, large: f64| if long { large } else { small };
+    at_least("dense, drops and gentle throws", figures.soft, limit(98.0, 99.0));
+    at_least("dense, hard and upward throws", figures.hard, limit(93.0, 96.5));
+    at_least("dense with five points or more", figures.recall, limit(77.0, 80.0));
+    let false_dense = figures.false_dense.percent();
+    assert!(false_dense <= limit(1.8, 1.1), "look-alikes called dense: {:?}", figures.false_dense);
     assert_eq!(figures.glimpses.hits, figures.glimpses.all, "fewer than five points are undecidable");
-    at_least("release inside the range", figures.inside_m, 86.0);
-    at_least("release inside the range, light", figures.inside_light_m, 75.0);
+    for (name, share) in [("dense", figures.inside_m), ("light", figures.inside_light_m)] {
+        at_least(&format!("release inside the range, {name}"), share, limit(84.0, 87.0));
+        assert!(share.percent() <= limit(96.0, 93.0), "release inside the range, {name}: {share:?}");
+    }
     at_least("floor inside the range", figures.inside_floors, 87.0);
-    at_least("at or above said", figures.edge_said, 95.0);
+    at_least("at or above said", figures.edge_said, limit(100.0, 99.9));
     let median = campaign::median(&figures.ranges_good_storeys);
     assert!(median <= 2.0, "median range {median} storeys");
     let sure = &figures.reliability[9];

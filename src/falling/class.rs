@@ -1,9 +1,10 @@
-//! Owns the step from evidences to probabilities of the classes: a logistic model over few physical quantities.
+//! Owns the step from evidences to probabilities of the classes: a small learnt model over physical quantities.
 //!
 //! The evidences of [`fit`](super::fit) say how much better one description is than another *if* the descriptions were
 //! complete. They are not (gusts, tumbling, detectors), so their weight is learnt, with a handful of quantities that tell
-//! falls from rises and swings. The weights come from simulated tracks (`tests/falling`, training seeds) and are checked on
-//! other seeds and other kinds of scene; there is no other tuning.
+//! falls from rises, swings, dives and drops at the lens: a linear part and a few inner units for their interplay. The
+//! weights come from simulated tracks (`tests/falling`, training seed) and are checked on other seeds; there is no other
+//! tuning.
 //!
 //! Refuses to know thresholds of the answer; they stand in [`judge`](super::judge).
 
@@ -14,7 +15,7 @@ use super::track::Cleaned;
 mod weights;
 
 /// How many quantities are looked at.
-pub const QUANTITIES: usize = 30;
+pub const QUANTITIES: usize = 37;
 
 /// Probabilities of the three kinds; their sum is 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -78,11 +79,20 @@ pub(super) fn quantities(calibration: &Calibration, track: &Cleaned, fit: &Fit) 
         squash(dense) * error.clamp(0.05, 20.0).ln() / 2.0,
         squash(dense) * (samples.len() as f64 / 10.0).ln(),
         along * along / 4.0,
+        // Below the ground: the thing is nearer to the lens than the facade.
+        ((-1.0 - last.height_m) / 3.0).clamp(0.0, 2.0),
+        // The highest point of the path, near the ground: thrown up from there.
+        (-(height + speed * speed / 19.6).max(0.0) / 8.0).exp(),
+        squash(dense) * (dropped / storey).clamp(0.05, 10.0).ln(),
+        (fit.twist_ms2 / 3.0).min(4.0),
+        // What appears in the middle of the air is at rest there; what comes through the edge is not.
+        if track.starts_at_edge { 1.0 } else { 0.0 },
+        if track.starts_at_edge { 0.0 } else { (speed.abs() / 5.0).min(3.0) },
+        if track.ends_at_edge { 1.0 } else { 0.0 },
     ]
 }
 
-/// Whether there is enough to see: eight points over most of two storeys. Short tracks have weights of their own, because
-/// a glimpse shows other things than a path does.
+/// Whether there is enough to see: eight points over most of two storeys. A glimpse shows other things than a path does.
 pub fn is_long(quantities: &[f64; QUANTITIES]) -> bool {
     quantities[POINTS] > -0.25 && quantities[STOREYS] > 0.8
 }
@@ -93,9 +103,10 @@ const STOREYS: usize = 10;
 
 /// Probabilities from the quantities.
 pub(super) fn odds(quantities: &[f64; QUANTITIES]) -> Odds {
-    let score = |weights: &[f64; QUANTITIES]| -> f64 { weights.iter().zip(quantities).map(|(w, q)| w * q).sum() };
-    let [dense, light] = if is_long(quantities) { &weights::LONG } else { &weights::SHORT };
-    let (dense, light) = (score(dense), score(light));
+    let sum = |weights: &[f64], values: &[f64]| -> f64 { weights.iter().zip(values).map(|(w, v)| w * v).sum() };
+    let inner: [f64; weights::UNITS] = std::array::from_fn(|unit| sum(&weights::INNER[unit], quantities).tanh());
+    let score = |kind: usize| sum(&weights::PLAIN[kind], quantities) + sum(&weights::OUTER[kind], &inner);
+    let (dense, light) = (score(0), score(1));
     let most = dense.max(light).max(0.0);
     let (dense, light, other) = ((dense - most).exp(), (light - most).exp(), (-most).exp());
     let sum = dense + light + other;

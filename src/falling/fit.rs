@@ -44,14 +44,24 @@ const DEPTH: usize = 2;
 const OUTWARD: usize = 3;
 
 /// Beliefs about the parameters: mean and spread. Windows and balconies end within a metre or two of the plane; outward
-/// speeds are those of throws.
-const MEAN: [f64; PARAMS] = [0.0, 5.0, 0.7, 0.8];
-const SPREAD: [f64; PARAMS] = [30.0, 10.0, 0.7, 2.5];
+/// speeds are those of throws. Height comes from the track, speed from the room above it.
+const MEAN: [f64; PARAMS] = [0.0, 0.0, 0.7, 1.0];
+const SPREAD: [f64; PARAMS] = [30.0, 0.0, 0.7, 3.0];
+/// A thing thrown down from the roof starts with this, m/s; from there gravity does the rest.
+const THROWN_MAX_MS: f64 = 8.0;
 /// Towards the wall there is no room, m/s.
 const INWARD_MAX: f64 = -0.4;
+/// Steps of a search from afar, and of one from the neighbouring rung.
 const ROUNDS: usize = 6;
+const ROUNDS_NEAR: usize = 3;
+/// From this many points on, neighbours are joined to one point for the falls,
+const JOIN_FROM: usize = 30;
+/// if they lie no further apart, seconds: in that time gravity bends the path by less than 5 mm.
+const JOIN_MAX_S: f64 = 0.06;
 /// A step that would lower the squared misfit by less changes nothing anyone can see.
-const GAIN_MIN: f64 = 0.02;
+const GAIN_MIN: f64 = 0.05;
+/// Nor does one that lowers a large misfit by less than this share.
+const GAIN_SHARE: f64 = 0.004;
 /// Rungs this much less likely than the best (in ln) end the ladder: the next are worse still.
 const HOPELESS: f64 = 25.0;
 
@@ -83,6 +93,8 @@ pub(super) struct Fit {
     pub(super) acceleration: (f64, f64),
     /// Speed along the facade, m/s.
     pub(super) along_ms: f64,
+    /// Acceleration along the facade less twice its standard error, m/s²: what turns is no stone.
+    pub(super) twist_ms2: f64,
     /// Time of the first point, camera clock.
     pub(super) start_t: f64,
     pub(super) duration_s: f64,
@@ -123,7 +135,13 @@ pub(super) fn fit(calibration: &Calibration, track: &Cleaned) -> Option<Fit> {
     let free = up.fit(&[30.0, 60.0, 60.0, 1e-3])?;
     let scale = scale_error(calibration, samples);
     let side = along.fit(&ALONG_DENSE)?;
-    let mut rungs = climb(calibration, &points, &up, &free, scale);
+    let turn = along.fit(&[30.0, 60.0, 60.0, 1e-3])?;
+    let (joined, rough) = join(&points, &up, &free);
+    let mut rungs = climb(calibration, (&joined, rough), &up, &free, scale);
+    for rung in &mut rungs {
+        rung.chi_squared += rough;
+    }
+    let (mut along_ms, mut likeliest) = (side.terms[1], f64::NEG_INFINITY);
     for (index, rung) in rungs.iter_mut().enumerate() {
         let spread = if index < DENSE_RUNGS { &ALONG_DENSE } else { &ALONG_LIGHT };
         // Coming towards the camera also drives a thing apart from the lens sideways.
@@ -133,6 +151,9 @@ pub(super) fn fit(calibration: &Calibration, track: &Cleaned) -> Option<Fit> {
             along.fit(spread)?
         };
         rung.ln_evidence = ln_evidence(rung.chi_squared + side.chi_squared, rung.occam + side.occam, count);
+        if rung.ln_evidence > likeliest {
+            (along_ms, likeliest) = (side.terms[1], rung.ln_evidence);
+        }
     }
     let mixed = |range: std::ops::Range<usize>| {
         ln_sum(range.filter_map(|index| Some(rungs.get(index)?.ln_evidence + LADDER[index].1.ln())))
@@ -146,13 +167,43 @@ pub(super) fn fit(calibration: &Calibration, track: &Cleaned) -> Option<Fit> {
         noise,
         misfit: best / samples.len() as f64,
         acceleration: (-(free.terms[2] + free.terms[3] * middle), free.cov[2][2].max(0.0).sqrt()),
-        along_ms: side.terms[1],
+        along_ms,
+        twist_ms2: (turn.terms[2].abs() - 2.0 * turn.cov[2][2].max(0.0).sqrt()).max(0.0),
         start_t: start,
         duration_s,
         rungs,
     })
 }
 
+/// Joins neighbours of long tracks, and returns what their scatter about a smooth path adds to every squared misfit.
+fn join(points: &[Point], up: &Moments, free: &Fitted) -> (Vec<Point>, f64) {
+    if points.len() < JOIN_FROM {
+        return (points.to_vec(), 0.0);
+    }
+    let miss = |point: &Point| point.height_m - up.offset - free.at(point.t);
+    let mut joined = Vec::with_capacity(points.len());
+    let mut rough = 0.0;
+    let mut rest = points;
+    while let [first, others @ ..] = rest {
+        rest = others;
+        let mut point = *first;
+        if let [second, others @ ..] = others
+            && second.t - first.t <= JOIN_MAX_S
+        {
+            rest = others;
+            let weight = first.weight + second.weight;
+            let mean = |a: f64, b: f64| (a * first.weight + b * second.weight) / weight;
+            point.t = mean(first.t, second.t);
+            point.height_m = mean(first.height_m, second.height_m);
+            point.weight = weight;
+            rough += first.weight * second.weight / weight * (miss(first) - miss(second)).powi(2);
+        }
+        joined.push(point);
+    }
+    (joined, rough)
+}
+
+#[derive(Debug, Clone, Copy)]
 struct Point {
     t: f64,
     height_m: f64,
@@ -199,7 +250,13 @@ pub(super) fn ln_sum(terms: impl Iterator<Item = f64> + Clone) -> f64 {
 }
 
 /// All rungs, each started from the one before.
-fn climb(calibration: &Calibration, points: &[Point], up: &Moments, free: &Fitted, scale: f64) -> Vec<Rung> {
+fn climb(
+    calibration: &Calibration,
+    (points, rough): (&[Point], f64),
+    up: &Moments,
+    free: &Fitted,
+    scale: f64,
+) -> Vec<Rung> {
     let lens_m = calibration.lens_height_m();
     let distance_m = calibration.distance_m();
     let mut spread = SPREAD;
@@ -208,25 +265,55 @@ fn climb(calibration: &Calibration, points: &[Point], up: &Moments, free: &Fitte
     let mut mean = MEAN;
     mean[HEIGHT] = up.offset;
     let seen = up.offset + free.terms[0];
+    // Nothing falls faster than from the roof.
+    let room_m = (calibration.facade().roof_m() - seen).clamp(0.0, 200.0);
+    let fastest = (2.0 * drag::GRAVITY * room_m + THROWN_MAX_MS * THROWN_MAX_MS).sqrt();
+    (mean[SPEED], spread[SPEED]) = (0.35 * fastest, 0.4 * fastest + 1.0);
     let stretch = distance_m / (distance_m - mean[DEPTH]);
     let mut params =
         [lens_m + (seen - lens_m) / stretch, (-free.terms[1]).clamp(-25.0, 45.0), mean[DEPTH], mean[OUTWARD]];
-    let mut rungs = Vec::with_capacity(LADDER.len());
-    let mut best = f64::INFINITY;
+    let mut rungs: Vec<Rung> = Vec::with_capacity(LADDER.len());
+    let (mut best, mut before) = (f64::INFINITY, f64::INFINITY);
+    let count = 2.0 * points.len() as f64;
     for (terminal, _) in LADDER {
         let problem = Problem { points, lens_m, distance_m, terminal, mean, spread };
-        let Some(rung) = problem.descend(params) else { break };
+        let Some(mut rung) = problem.descend(params, if rungs.is_empty() { ROUNDS } else { ROUNDS_NEAR }) else {
+            break;
+        };
+        if rungs.is_empty() && rung.chi_squared > count + ASTRAY {
+            // A hard throw towards a near camera looks like anything; its valley is seldom found from the usual start.
+            let other = problem.descend(thrown_outward(params, -free.terms[1], lens_m, distance_m), ROUNDS);
+            rung = other.filter(|other| other.chi_squared < rung.chi_squared).unwrap_or(rung);
+        }
         params = rung.params;
         let misfit = rung.chi_squared;
         rungs.push(rung);
-        let hopeless = rungs.len() > DENSE_RUNGS && misfit > 2.0 * best + 2.0 * HOPELESS;
         best = best.min(misfit);
-        if hopeless {
+        let behind = 0.5 * count * ((misfit + rough + count) / (best + rough + count)).ln();
+        if rungs.len() > RUNGS_MIN && misfit > before && behind > HOPELESS {
             break;
         }
+        before = misfit;
     }
     rungs
 }
+
+/// The start of a search for a hard throw towards the camera that looks like the given start.
+fn thrown_outward(usual: [f64; PARAMS], sinking: f64, lens_m: f64, distance_m: f64) -> [f64; PARAMS] {
+    let gap = distance_m - usual[DEPTH];
+    let above = usual[HEIGHT] - lens_m;
+    let mut params = usual;
+    params[OUTWARD] = OUTWARD_HARD_MS;
+    params[SPEED] = (sinking * gap / distance_m + above * OUTWARD_HARD_MS / gap).clamp(-15.0, 30.0);
+    params
+}
+
+/// Outward speed of a hard throw, m/s.
+const OUTWARD_HARD_MS: f64 = 5.0;
+/// Squared misfit beyond what the points would have by chance, from which another start is tried.
+const ASTRAY: f64 = 30.0;
+/// So many rungs are always climbed.
+const RUNGS_MIN: usize = 3;
 
 struct Problem<'a> {
     points: &'a [Point],
@@ -255,16 +342,16 @@ impl Normal {
 }
 
 impl Problem<'_> {
-    fn descend(&self, start: [f64; PARAMS]) -> Option<Rung> {
+    fn descend(&self, start: [f64; PARAMS], rounds: usize) -> Option<Rung> {
         let mut params = start;
         let mut normal = self.normal(&params);
-        for _ in 0..ROUNDS {
+        for _ in 0..rounds {
             let mut step = linear::solve(&linear::cholesky(&normal.information)?, &normal.gradient);
             if params[OUTWARD] - step[OUTWARD] < INWARD_MAX {
                 step = normal.held_at(OUTWARD, params[OUTWARD] - INWARD_MAX)?;
             }
             let gain: f64 = step.iter().zip(&normal.gradient).map(|(step, slope)| step * slope).sum();
-            if gain.abs() < GAIN_MIN {
+            if gain.abs() < GAIN_MIN.max(GAIN_SHARE * normal.chi_squared) {
                 break;
             }
             let (mut share, mut better) = (1.0, false);

@@ -13,7 +13,7 @@ use super::{Class, Event, Verdict};
 /// "Dense" raises the alarm of the highest level: it wants this probability on a track of eight points over two storeys,
 pub const DENSE_FROM: f64 = 0.45;
 /// and this on a shorter one, where birds and drops of rain look the same.
-pub const DENSE_SHORT_FROM: f64 = 0.75;
+pub const DENSE_SHORT_FROM: f64 = 0.77;
 /// "Light" and "not falling" only order the review.
 pub const LIGHT_FROM: f64 = 0.6;
 /// Below this the duty person is told that nothing can be said.
@@ -26,8 +26,8 @@ const ABOVE_ROOF_M: f64 = 2.0;
 const WIDEN: f64 = 1.3;
 /// Belief left outside of a stated range (closed, open) so that simulated truths lie inside 90 % of them: the beliefs about
 /// throws are broader than the throws of most days, and gusts make light things worse than believed.
-const OUTSIDE: (f64, f64) = (0.13, 0.04);
-const OUTSIDE_LIGHT: (f64, f64) = (0.04, 0.02);
+const OUTSIDE: (f64, f64) = (0.14, 0.02);
+const OUTSIDE_LIGHT: (f64, f64) = (0.02, 0.005);
 
 /// Judges an event by its track.
 pub fn judge(calibration: &Calibration, event: &Event) -> Verdict {
@@ -72,11 +72,10 @@ fn decide(odds: Odds, is_long: bool) -> (Class, f64) {
 fn add_release(calibration: &Calibration, track: &Cleaned, fit: &Fit, shares: &[f64], verdict: &mut Verdict) {
     let first = track.samples[0];
     let facade = calibration.facade();
-    let frame_s = if calibration.fps() > 0.0 { track.step_s.max(1.0 / calibration.fps()) } else { track.step_s };
     let sight_m = calibration.place(first.col, 0.0).map_or(f64::INFINITY, |place| place.height_m);
-    let mut beginning = Beginning {
-        at_edge: track.starts_at_edge || enters(track, frame_s),
-        frame_s,
+    let beginning = Beginning {
+        at_edge: track.starts_at_edge,
+        frame_s: track.step_s,
         top_m: facade.roof_m() + ABOVE_ROOF_M,
         sight_m,
         error_m: calibration.height_error_m(first.col, first.row),
@@ -86,14 +85,10 @@ fn add_release(calibration: &Calibration, track: &Cleaned, fit: &Fit, shares: &[
     if !beginning.error_m.is_finite() {
         return;
     }
-    let Some(mut release) = release::range(fit, shares, beginning) else { return };
-    if !beginning.at_edge && release.above_sight > ABOVE_FROM {
-        beginning.at_edge = true;
-        release = release::range(fit, shares, beginning).unwrap_or(release);
-    }
+    let Some(release) = release::range(fit, shares, beginning) else { return };
     verdict.release_median_m = Some(release.median_m);
-    verdict.at_or_above = beginning.at_edge;
-    if beginning.at_edge {
+    verdict.at_or_above = beginning.at_edge || release.above_sight > ABOVE_FROM;
+    if verdict.at_or_above {
         verdict.release_low_m = Some(release.one_sided_low_m);
         verdict.floor_low = Some(facade.floor_at(release.one_sided_low_m));
     } else {
@@ -102,18 +97,6 @@ fn add_release(calibration: &Calibration, track: &Cleaned, fit: &Fit, shares: &[
         verdict.floor_low = Some(facade.floor_at(release.low_m));
         verdict.floor_high = Some(facade.floor_at(release.high_m));
     }
-}
-
-/// Whether the object was outside the picture a frame and a half before its first point, by its own first speed.
-fn enters(track: &Cleaned, frame_s: f64) -> bool {
-    let samples = &track.samples;
-    let near = samples.len().min(4) - 1;
-    let span = samples[near].t - samples[0].t;
-    if near == 0 || span <= 0.0 {
-        return false;
-    }
-    let per_second = (samples[near].row - samples[0].row) / span;
-    per_second > 0.0 && samples[0].row - 1.5 * frame_s * per_second < 0.0
 }
 
 fn add_impact(fit: &Fit, shares: &[f64], verdict: &mut Verdict) {

@@ -8,7 +8,7 @@ use super::camera::Calibration;
 use super::{Event, TrackPoint};
 
 /// Points looked at; a longer track is thinned evenly. Past about seventy points the error is the building's, not ours.
-pub const POINTS_MAX: usize = 72;
+pub const POINTS_MAX: usize = 48;
 /// Fewer distinct points carry no acceleration with an error: five, by the field rule that a shorter track is "suspected".
 pub const DISTINCT_MIN: usize = 5;
 /// Two points closer in time than this are the same frame, seconds.
@@ -42,15 +42,20 @@ pub struct Sample {
 pub struct Cleaned {
     /// Points in order of time.
     pub samples: Vec<Sample>,
-    /// The first point's box touches the top of the picture, or its side.
+    /// It came into the picture through the top or a side: the first box touches the edge, or lies within one step and a
+    /// half of motion from it.
     pub starts_at_edge: bool,
+    /// It left the picture downwards or sideways, or came near the ground: a stone does not stop in the air.
+    pub ends_at_edge: bool,
     /// Median time between points, seconds.
     pub step_s: f64,
 }
 
 /// Cleans a track. `None`: fewer than [`DISTINCT_MIN`] usable points.
 pub fn clean(calibration: &Calibration, event: &Event) -> Option<Cleaned> {
-    let points = thin(distinct(event));
+    let points = distinct(event);
+    let step_s = usual_step_s(&points)?;
+    let points = thin(points);
     if points.len() < DISTINCT_MIN {
         return None;
     }
@@ -62,11 +67,18 @@ pub fn clean(calibration: &Calibration, event: &Event) -> Option<Cleaned> {
         return None;
     }
     let first = points.iter().find(|point| near(point.t, kept[0].t))?;
+    let step_s = if calibration.fps() > 0.0 { step_s.max(1.0 / calibration.fps()) } else { step_s };
+    let frame = calibration.frame();
+    let starts_at_edge = touches_edge(first, frame) || enters(&kept, frame, step_s);
+    Some(Cleaned { starts_at_edge, ends_at_edge: ends(&kept, frame, step_s), step_s, samples: kept })
+}
+
+/// Median time between points as they were sent; `None` where all have the same time.
+fn usual_step_s(points: &[TrackPoint]) -> Option<f64> {
     let mut steps: Vec<f64> =
-        kept.windows(2).map(|pair| pair[1].t - pair[0].t).filter(|step| *step > SAME_FRAME_S).collect();
+        points.windows(2).map(|pair| pair[1].t - pair[0].t).filter(|step| *step > SAME_FRAME_S).collect();
     steps.sort_by(f64::total_cmp);
-    let step_s = steps[steps.len() / 2];
-    Some(Cleaned { starts_at_edge: touches_edge(first, calibration.frame()), step_s, samples: kept })
+    steps.get(steps.len() / 2).copied()
 }
 
 fn near(a: f64, b: f64) -> bool {
@@ -100,6 +112,40 @@ fn thin(points: Vec<TrackPoint>) -> Vec<TrackPoint> {
     let last = points.len() - 1;
     (0..POINTS_MAX).map(|index| points[index * last / (POINTS_MAX - 1)]).collect()
 }
+
+/// Steps of motion before the first point in which the edge must lie: one, and half a one for noise and jitter.
+const STEPS_BEFORE: f64 = 1.5;
+
+/// Whether it was outside of the picture shortly before its first point, by its own first speed: above it or beside it.
+fn enters(samples: &[Sample], frame: (f64, f64), step_s: f64) -> bool {
+    let [first, .., last] = &samples[..samples.len().min(4)] else { return false };
+    let span = last.t - first.t;
+    if span <= 0.0 {
+        return false;
+    }
+    let before = STEPS_BEFORE * step_s / span;
+    let (across, down) = ((last.col - first.col) * before, (last.row - first.row) * before);
+    let slack = EDGE_SHARE * frame.1;
+    down > 0.0 && first.row - down < slack
+        || across > slack && first.col - across < slack
+        || across < -slack && first.col - across > frame.0 - slack
+}
+
+/// Whether it would have left the picture shortly after its last point, or was about to touch the ground.
+fn ends(samples: &[Sample], frame: (f64, f64), step_s: f64) -> bool {
+    let [first, .., last] = &samples[samples.len().saturating_sub(4)..] else { return false };
+    let span = last.t - first.t;
+    if span <= 0.0 {
+        return false;
+    }
+    let after = 2.0 * step_s / span;
+    let (col, row) = (last.col + (last.col - first.col) * after, last.row + (last.row - first.row) * after);
+    let slack = EDGE_SHARE * frame.1;
+    row > frame.1 - slack || col < slack || col > frame.0 - slack || last.height_m < GROUND_M
+}
+
+/// Cars and hedges hide the last stretch, metres.
+const GROUND_M: f64 = 3.0;
 
 fn touches_edge(point: &TrackPoint, frame: (f64, f64)) -> bool {
     let margin = EDGE_PX.max(EDGE_SHARE * frame.1);
@@ -165,11 +211,11 @@ fn drop_wild(samples: &[Sample]) -> Vec<Sample> {
     if count < DISTINCT_MIN {
         return Vec::new();
     }
-    let mut best: Option<(f64, Vec<f64>)> = None;
+    let mut best: Option<(f64, Vec<(f64, f64)>)> = None;
     for turn in 0..CURVES {
         let Some(curve) = Curve::through(samples, triple(turn, count)) else { continue };
-        let misses: Vec<f64> = samples.iter().map(|sample| curve.miss_px(sample)).collect();
-        let mut sorted = misses.clone();
+        let misses: Vec<(f64, f64)> = samples.iter().map(|sample| curve.miss_px(sample)).collect();
+        let mut sorted: Vec<f64> = misses.iter().map(|miss| miss.0.hypot(miss.1)).collect();
         // Three points agree by construction; the 60 % point leaves room for wild ones.
         let rank = (count * 3 / 5).clamp(3, count - 1);
         let (_, typical, _) = sorted.select_nth_unstable_by(rank, f64::total_cmp);
@@ -179,7 +225,20 @@ fn drop_wild(samples: &[Sample]) -> Vec<Sample> {
     }
     let Some((typical, misses)) = best else { return samples.to_vec() };
     let limit = FORGIVEN_PX.max(7.0 * typical);
-    samples.iter().zip(misses).filter(|(_, miss)| *miss <= limit).map(|(sample, _)| *sample).collect()
+    let keeps = |index: &usize| misses[*index].0.hypot(misses[*index].1) <= limit || follows(&misses, *index, limit);
+    (0..count).filter(keeps).map(|index| samples[index]).collect()
+}
+
+/// Whether a point off the common curve goes on where its neighbours were going: a bag that comes to its steady speed
+/// leaves the curve with all its points, a wild one alone.
+fn follows(misses: &[(f64, f64)], index: usize, limit: f64) -> bool {
+    let at = |offset: isize| index.checked_add_signed(offset).and_then(|index| misses.get(index));
+    let near = |one: isize, other: isize, reach: f64| {
+        let (Some(one), Some(other)) = (at(one), at(other)) else { return false };
+        let on = |one: f64, other: f64| one + (one - other) * reach;
+        (misses[index].0 - on(one.0, other.0)).hypot(misses[index].1 - on(one.1, other.1)) <= limit
+    };
+    near(-1, 1, -0.5) || near(1, 2, 1.0) || near(-1, -2, 1.0)
 }
 
 /// Three indices, well apart, different for every turn.
@@ -212,7 +271,8 @@ impl Curve {
         })
     }
 
-    fn miss_px(&self, sample: &Sample) -> f64 {
+    /// Upwards and along.
+    fn miss_px(&self, sample: &Sample) -> (f64, f64) {
         let [a, b, c] = self.t;
         let t = sample.t;
         let share = [
@@ -223,6 +283,6 @@ impl Curve {
         let at = |values: &[f64; 3]| share[0] * values[0] + share[1] * values[1] + share[2] * values[2];
         let up = (at(&self.height) - sample.height_m) / sample.pixel_m.0;
         let along = (at(&self.along) - sample.along_m) / sample.pixel_m.1;
-        up.hypot(along)
+        (up, along)
     }
 }
