@@ -12,13 +12,14 @@
 //!                          │ rules: Reading → Condition   history  confirm, retry, gap records
 //!                          │ alarms: Condition → Alarm    journal
 //!                          └▶ live table ─▶ api ─▶ page, staff (acknowledge, reset)
+//!  cameras ─▶ vision intake ─▶ case desk (falling: physics) ─▶ store, alarms, evidence
 //!
 //!  field runtime (1 thread): lines, pipeline     writer thread: store     office runtime (1 thread): api, northbound, cases
 //!  vision runtime (1 thread, with cameras): what they post and stream
 //! ```
 //!
-//! Threads of their own, so that one bad thing stops one thing: a page that renders slowly or a cloud that hangs takes the office's
-//! time, a disk that stalls takes the writer's, and neither delays an alarm. Within a thread, tasks talk through bounded
+//! Threads of their own, so that one bad thing stops one thing: a page that renders slowly or a cloud that hangs takes the
+//! office's time, a disk that stalls takes the writer's, and neither delays an alarm. Within a thread, tasks talk through bounded
 //! channels of [`model`] types.
 //!
 //! # Modules, in reading order
@@ -33,7 +34,7 @@
 //! | [`falling`] | camera calibration, tracks of falling objects, verdicts; pure | cases, files, clocks |
 //! | [`southbound`] | lines: schedule, matching of answers, sessions, MQTT client and listener; events of cameras | store, cloud |
 //! | [`conditioning`] | scale, range, sentinel, deadband, counters, staleness | tasks; time is an argument |
-//! | [`rules`] | limit, state, rate, count, absence, expression; delays | clock, task, database |
+//! | [`rules`] | limit, state, rate, count, absence, expression, and what learns (over [`predict`]); delays | clock, task, database |
 //! | [`alarms`] | the ISA-18.2 states, gatehouse's own alarms, flood figures | channels, SQL |
 //! | [`cases`] | cases of falling objects and their neighbours: merging, workflow, evidence, export | SQL, cameras' protocols |
 //! | [`health`] | the health record of every device: counts, services, score; pure | clocks, profiles, SQL |

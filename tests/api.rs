@@ -379,3 +379,34 @@ async fn the_api_tells_the_present_and_the_past() {
     assert_eq!(get("/health").await["alarms_unacknowledged"], 2);
     assert_eq!(get("/openapi.json").await["openapi"].as_str().map(|v| v.starts_with("3.")), Some(true));
 }
+
+#[tokio::test]
+async fn what_learns_tells_how_it_stands_and_learns_anew_when_asked() {
+    let world = fixture::busy();
+    let served = start(&world).await;
+    let point = gatehouse::model::id::PointIx(0);
+    let ahead = gatehouse::model::finding::Ahead { limit: 90.0, eta_s: 720.0, low_s: 500.0, high_s: None };
+    world.live.set_outlooks(vec![gatehouse::model::finding::Outlook {
+        key: "pump_1.bearing_ahead".into(),
+        points: vec![point],
+        progress: 1.0,
+        ahead: Some(ahead),
+    }]);
+    let (status, told) = json_of(client().get(format!("{}/api/v1/outlooks", served.base))).await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(told[0]["rule"], "pump_1.bearing_ahead", "{told}");
+    assert_eq!(told[0]["ahead"]["eta_s"], 720.0, "{told}");
+    let relearn = |key: &str, body: &str| {
+        let url = format!("{}/api/v1/rules/{key}/relearn", served.base);
+        json_of(client().post(url).header("Content-Type", "application/json").body(body.to_owned()))
+    };
+    for (key, body, wanted) in [
+        ("pump_1", r#"{"by":"李"}"#, StatusCode::OK),
+        ("no_such", r#"{"by":"李"}"#, StatusCode::NOT_FOUND),
+        ("pump_1", r#"{"by":"  "}"#, StatusCode::BAD_REQUEST),
+        ("pump_1", "{", StatusCode::BAD_REQUEST),
+    ] {
+        let (status, told) = relearn(key, body).await;
+        assert_eq!(status, wanted, "{key} {body}: {told}");
+    }
+}
