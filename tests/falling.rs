@@ -1,7 +1,7 @@
 //! Falling objects judged as a whole: simulated tracks through cameras files, the estimator and the command, against truth.
 //!
 //! The simulator below `falling/` shares no code with the estimator. Limits of the figures leave room for the sampling error
-//! of the small campaign; `GATEHOUSE_LONG` runs a campaign twenty times larger and prints the figures.
+//! of the small campaign; `GATEHOUSE_LONG` runs one eight times larger and prints the figures.
 
 #![allow(clippy::unwrap_used, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 
@@ -36,7 +36,7 @@ fn at_least(name: &str, share: campaign::Share, percent: f64) {
 #[test]
 fn a_campaign_of_unseen_tracks_reaches_the_figures() {
     let long = std::env::var_os("GATEHOUSE_LONG").is_some();
-    let scenes = if long { 1200 } else { 60 };
+    let scenes = if long { 1200 } else { 150 };
     let mut figures = Figures::default();
     play(Plan { seed: SEED, scenes, falls: 20, alikes: 20 }, &mut |_, outcome| figures.add(&outcome));
     figures.print();
@@ -46,7 +46,7 @@ fn a_campaign_of_unseen_tracks_reaches_the_figures() {
     at_least("dense, hard and upward throws", figures.hard, limit(93.0, 96.5));
     at_least("dense with five points or more", figures.recall, limit(77.0, 80.0));
     let false_dense = figures.false_dense.percent();
-    assert!(false_dense <= limit(1.8, 1.1), "look-alikes called dense: {:?}", figures.false_dense);
+    assert!(false_dense <= limit(1.7, 1.1), "look-alikes called dense: {:?}", figures.false_dense);
     assert_eq!(figures.glimpses.hits, figures.glimpses.all, "fewer than five points are undecidable");
     for (name, share) in [("dense", figures.inside_m), ("light", figures.inside_light_m)] {
         at_least(&format!("release inside the range, {name}"), share, limit(84.0, 87.0));

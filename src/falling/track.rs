@@ -69,7 +69,9 @@ pub fn clean(calibration: &Calibration, event: &Event) -> Option<Cleaned> {
     let first = points.iter().find(|point| near(point.t, kept[0].t))?;
     let step_s = if calibration.fps() > 0.0 { step_s.max(1.0 / calibration.fps()) } else { step_s };
     let frame = calibration.frame();
-    let starts_at_edge = touches_edge(first, frame) || enters(&kept, frame, step_s);
+    // A wild point first hides where the track began.
+    let unread_s = (kept[0].t - points[0].t).clamp(0.0, 2.0 * step_s);
+    let starts_at_edge = touches_edge(first, frame) || enters(&kept, frame, STEPS_BEFORE * step_s + unread_s);
     Some(Cleaned { starts_at_edge, ends_at_edge: ends(&kept, frame, step_s), step_s, samples: kept })
 }
 
@@ -117,13 +119,13 @@ fn thin(points: Vec<TrackPoint>) -> Vec<TrackPoint> {
 const STEPS_BEFORE: f64 = 1.5;
 
 /// Whether it was outside of the picture shortly before its first point, by its own first speed: above it or beside it.
-fn enters(samples: &[Sample], frame: (f64, f64), step_s: f64) -> bool {
+fn enters(samples: &[Sample], frame: (f64, f64), before_s: f64) -> bool {
     let [first, .., last] = &samples[..samples.len().min(4)] else { return false };
     let span = last.t - first.t;
     if span <= 0.0 {
         return false;
     }
-    let before = STEPS_BEFORE * step_s / span;
+    let before = before_s / span;
     let (across, down) = ((last.col - first.col) * before, (last.row - first.row) * before);
     let slack = EDGE_SHARE * frame.1;
     down > 0.0 && first.row - down < slack
@@ -155,7 +157,7 @@ fn touches_edge(point: &TrackPoint, frame: (f64, f64)) -> bool {
 
 /// A box this close to the border counts as touching it: the larger of pixels and share of the height.
 const EDGE_PX: f64 = 3.0;
-const EDGE_SHARE: f64 = 0.004;
+const EDGE_SHARE: f64 = 0.01;
 
 fn half(size: Option<f64>) -> f64 {
     size.filter(|size| size.is_finite() && *size > 0.0 && *size < 1e4).map_or(0.0, |size| size / 2.0)
