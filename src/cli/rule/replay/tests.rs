@@ -33,7 +33,9 @@ fn above(limit: f64) -> Test {
 fn run(def: RuleDef, watched: Watched, (from, to): (i64, i64), readings: &[PastReading]) -> (Coverage, Tally) {
     let span = Span { from_ms: T0 + from * S, to_ms: T0 + to * S, zone: "Asia/Shanghai".to_owned() };
     let mut replay = Replay::new(vec![def], vec![watched], 1, span);
-    readings.iter().for_each(|r| replay.reading(r));
+    for reading in readings {
+        replay.reading(reading);
+    }
     let (coverage, mut tallies) = replay.finish();
     (coverage, tallies.remove(0))
 }
