@@ -7,7 +7,7 @@
 use super::camera::Calibration;
 use super::{Event, TrackPoint};
 
-/// Points looked at; a longer track is thinned evenly. Past about seventy points the error is the building's, not ours.
+/// Points looked at; a longer track is thinned evenly. Past about fifty points the error is the building's, not ours.
 pub const POINTS_MAX: usize = 48;
 /// Fewer distinct points carry no acceleration with an error: five, by the field rule that a shorter track is "suspected".
 pub const DISTINCT_MIN: usize = 5;
