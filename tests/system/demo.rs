@@ -77,3 +77,45 @@ async fn a_killed_demo_goes_on_with_its_open_alarms() {
     second.signal("INT");
     summary(&mut second).await;
 }
+
+#[tokio::test]
+async fn a_bearing_that_warms_up_is_told_before_its_limit_and_the_time_left_is_right_at_half_way() {
+    // The script's ramp (config/demo_script.toml): 48 to 96 degrees in 60 s, so 0.8 a second; the rule's limit is 90.
+    const HALF_WAY: f64 = f64::midpoint(48.0, 90.0);
+    const PER_SECOND: f64 = 0.8;
+    let demo = Gateway::start(demo(&[])).await;
+    until("the bearing warming", || async {
+        let point = demo.try_get("/api/v1/points/b3_pump_1.bearing_temperature").await?;
+        if point["value"].as_f64().is_some_and(|v| v > 50.0) { Ok(()) } else { Err(point.to_string()) }
+    })
+    .await;
+    let (told, value) = until("half way to the limit", || async {
+        let point = demo.try_get("/api/v1/points/b3_pump_1.bearing_temperature").await?;
+        let value = point["value"].as_f64().ok_or_else(|| point.to_string())?;
+        if value < HALF_WAY {
+            return Err(format!("{value} degrees"));
+        }
+        let outlooks = demo.try_get("/api/v1/outlooks").await?;
+        let ours = outlooks.as_array().into_iter().flatten().find(|o| o["rule"] == "rule.b3_pump_1_bearing");
+        let eta_s = ours.and_then(|o| o["ahead"]["eta_s"].as_f64()).ok_or_else(|| outlooks.to_string())?;
+        Ok((eta_s, value))
+    })
+    .await;
+    let left_s = (90.0 - value) / PER_SECOND;
+    println!("at {value} degrees {told:.1} s told, {left_s:.1} s true");
+    assert!((told / left_s - 1.0).abs() <= 0.3, "{told} s told, {left_s} s true");
+    let raised = |key: &'static str| {
+        let demo = &demo;
+        until(key, move || async move {
+            let alarms = demo.try_get("/api/v1/alarms?limit=500").await?;
+            let ours = alarms.as_array().into_iter().flatten().find(|a| a["key"] == key).cloned();
+            ours.ok_or_else(|| alarms.to_string())
+        })
+    };
+    let ahead = raised("rule.b3_pump_1_bearing").await;
+    let hot = raised("b3_pump_1.bearing_hot").await;
+    assert!(ahead["raised_ms"].as_i64() < hot["raised_ms"].as_i64(), "{ahead} {hot}");
+    let why = &ahead["explanation"];
+    assert_eq!(why["kind"], "trend", "{ahead}");
+    assert!(why["suspects"][0]["expected_high"].as_f64().is_some_and(|v| v < 55.0), "{ahead}");
+}
