@@ -26,6 +26,9 @@ const NAMED_MAX: usize = 20;
 
 /// Arguments of `camera`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  gatehouse camera check cameras.json
+  gatehouse camera judge --cameras cameras.json --input events.jsonl --output result.jsonl")]
 pub(crate) struct CameraArgs {
     #[command(subcommand)]
     what: What,

@@ -34,6 +34,7 @@ const BASELINE_LEAD_MS: i64 = 29 * 86_400_000;
 
 /// Arguments of `rule`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  gatehouse rule test night_flow --from 30d --set above=6")]
 pub(crate) struct RuleArgs {
     #[command(subcommand)]
     command: RuleCommand,
