@@ -177,9 +177,10 @@ pub(super) fn absurd(text: &str) -> Option<ExprFault> {
         match byte {
             b'(' | b'[' | b'{' => depth += 1,
             b')' | b']' | b'}' => depth = depth.saturating_sub(1),
-            _ => {}
+            b'_' | b'.' => {}
+            // Each sign by itself: a row of minus signs nests as deep as it is long.
+            _ => operators += usize::from(byte.is_ascii_punctuation()),
         }
-        operators += usize::from(byte.is_ascii_punctuation() && !matches!(byte, b'_' | b'.'));
         if depth > DEPTH_MAX || operators > OPERATORS_MAX {
             let message = format!("more than {DEPTH_MAX} brackets deep, or more than {OPERATORS_MAX} operators");
             return Some(ExprFault::new(message, "split it into several rules or derived points", at..at + 1));

@@ -215,21 +215,21 @@ fn truth_text() -> impl Strategy<Value = String> {
     })
 }
 
-/// Well inside what the compiler accepts (24 brackets deep, 128 operators): every operator here brings a bracket.
+/// Well inside what the compiler accepts: 24 brackets deep, 128 signs that are not brackets.
 fn within_limits(text: &str) -> bool {
-    let (mut depth, mut deepest, mut brackets) = (0_u32, 0, 0);
+    let (mut depth, mut deepest, mut signs) = (0_u32, 0, 0);
     for c in text.chars() {
         match c {
             '(' => {
                 depth += 1;
-                brackets += 1;
                 deepest = deepest.max(depth);
             }
             ')' => depth = depth.saturating_sub(1),
-            _ => {}
+            '.' => {}
+            other => signs += u32::from(other.is_ascii_punctuation()),
         }
     }
-    deepest <= 20 && brackets <= 100
+    deepest <= 20 && signs <= 120
 }
 
 /// What the crate's interpreter says; unknown inputs are left undefined.
