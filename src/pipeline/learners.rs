@@ -16,7 +16,7 @@ use crate::pipeline::notes::Kept;
 use crate::pipeline::sink::Models;
 use crate::rules::{Engine, RuleDef};
 
-/// One and a half kilobytes a point: at 10,000 points an hour's writing is 15 MB, a third of a gigabyte a day.
+/// At most one and a half kilobytes a point: at 10,000 points an hour's writing is 15 MB, a third of a gigabyte a day.
 const MODELS_EVERY_MS: i64 = 3_600_000;
 
 /// Names and times.

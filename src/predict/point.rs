@@ -8,7 +8,8 @@
 //! only; a value that is not finite and a stamp that does not rise change nothing; a copy written down at any moment
 //! goes on with the same verdicts.
 //!
-//! Limits: 1.5 kB (0.6 kB more for the trend of a point with a limit) and no allocation after the first two days; memory
+//! Limits: 0.9 kB (0.6 kB more for the trend of a point with a limit), no allocation after the first reading; values that
+//! differ by 1e-30 to 1e30 units (beyond, they are taken as equal or as that far); memory
 //! lengths are counted in readings (500 for what is usual, 1,400 for peaks), so a point that is read every second forgets
 //! within the hour, and is better fed with means.
 
@@ -34,6 +35,8 @@ const LEVEL_MEMORY: f64 = 100.5;
 const LONG_MEMORY: f64 = 500.0;
 const SHORT_MEMORY: f64 = 4.0;
 const RHYTHM_MEMORY: f64 = 8.0;
+/// Values further from the first one than this are taken as being there: beyond it, short numbers turn into infinities.
+const APART_MAX: f64 = 1e30;
 /// Surprise that makes a score of one half, in nats: once in 22,000 readings.
 const HALF_SCORE: f64 = 10.0;
 
@@ -68,21 +71,22 @@ pub struct PointModel {
     trend: Option<Box<Trend>>,
     /// First value; all others are kept as differences from it.
     anchor: f64,
-    last_ms: Option<i64>,
-    seen: f64,
+    last_ms: i64,
+    /// Readings learnt from; nothing else is known before the first.
+    seen: u32,
     level: f64,
     long: f64,
     short: f64,
     rhythm: f64,
     /// Usual distance from the rhythm, for clipping.
-    rhythm_size: f64,
+    rhythm_size: f32,
     profile: Profile,
     shapes: Shapes,
     flat: Flat,
     surprises: [Surprise; 4],
     gate: Gate,
     oddity: Oddity,
-    nats: f64,
+    nats: f32,
 }
 
 /// What one reading told.
@@ -114,8 +118,8 @@ impl PointModel {
         Self {
             trend,
             anchor: 0.0,
-            last_ms: None,
-            seen: 0.0,
+            last_ms: 0,
+            seen: 0,
             level: 0.0,
             long: 0.0,
             short: 0.0,
@@ -145,21 +149,18 @@ impl PointModel {
     /// Memory of this point's state, in bytes.
     pub fn bytes(&self) -> usize {
         let trend = self.trend.as_ref().map_or(0, |_| size_of::<Trend>());
-        size_of::<Self>() + self.profile.heap() + self.shapes.heap() + trend
+        size_of::<Self>() + trend
     }
 
     /// Readings learnt from so far.
     pub fn seen(&self) -> u64 {
-        // Counted up by one, never negative.
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        let seen = self.seen as u64;
-        seen
+        u64::from(self.seen)
     }
 
     /// One reading of good quality. `local_ms` is wall time in the site's zone, in milliseconds since 1970, rising. While
     /// `learning`, everything is taken as normal and nothing is raised.
     pub fn step(&mut self, local_ms: i64, value: f64, learning: bool) -> PointVerdict {
-        if !value.is_finite() || self.last_ms.is_some_and(|last| local_ms <= last) {
+        if !value.is_finite() || (self.seen > 0 && local_ms <= self.last_ms) {
             let since_ms = self.gate.standing();
             return PointVerdict {
                 alarm: since_ms.is_some(),
@@ -168,22 +169,22 @@ impl PointModel {
                 ..PointVerdict::default()
             };
         }
-        self.last_ms = Some(local_ms);
+        let gap_ms = local_ms.saturating_sub(self.last_ms);
+        self.last_ms = local_ms;
         let trend = self.trend.as_mut().and_then(|t| t.step(local_ms, value, learning));
-        if self.seen == 0.0 {
-            self.seen = 1.0;
+        if self.seen == 0 {
+            self.seen = 1;
             self.anchor = value;
-            self.shapes = Shapes::begin(0.0);
             return PointVerdict { expected_low: value, expected_high: value, trend, ..PointVerdict::default() };
         }
-        // Values at the edge of what a number holds would turn differences into infinities.
-        let x = (value - self.anchor).clamp(-1e100, 1e100);
-        self.seen += 1.0;
+        let x = (value - self.anchor).clamp(-APART_MAX, APART_MAX);
+        self.seen = self.seen.saturating_add(1);
         let expected = self.profile.expected(local_ms, self.long);
-        let (nats, oddity) = self.judge(local_ms, x, expected, learning);
+        let (nats, oddity) = self.judge(x, expected, learning);
+        self.follow(local_ms, gap_ms, x, x - expected);
         let (told, since_ms) = if learning { (0.0, None) } else { self.gate.step(local_ms, nats) };
-        if since_ms.is_none() || nats > self.nats {
-            (self.oddity, self.nats) = (oddity, nats);
+        if since_ms.is_none() || nats > f64::from(self.nats) {
+            self.note(oddity, nats);
         }
         let width = self.surprises[0].usual_max();
         PointVerdict {
@@ -191,7 +192,7 @@ impl PointModel {
             alarm: since_ms.is_some(),
             since_ms,
             oddity: self.oddity,
-            confidence: 1.0 - (-self.nats / 3.0).exp(),
+            confidence: 1.0 - (-f64::from(self.nats) / 3.0).exp(),
             expected_low: self.anchor + expected - width,
             expected_high: self.anchor + expected + width,
             trend,
@@ -199,16 +200,18 @@ impl PointModel {
     }
 
     /// The largest surprise of all residuals, and whose it is.
-    fn judge(&mut self, local_ms: i64, x: f64, expected: f64, learning: bool) -> (f64, Oddity) {
+    fn judge(&mut self, x: f64, expected: f64, learning: bool) -> (f64, Oddity) {
         let spread = self.surprises[0].size();
         self.short += (x - self.short) / SHORT_MEMORY;
-        let off_rhythm = x - expected;
-        self.rhythm += (off_rhythm - self.rhythm) / RHYTHM_MEMORY;
-        let residuals = [x - self.level, self.short - self.long, self.rhythm, self.shapes.step(x, spread)];
+        self.rhythm += (x - expected - self.rhythm) / RHYTHM_MEMORY;
+        let shape = self.shapes.step(x, spread, self.level);
+        let residuals = [x - self.level, self.short - self.long, self.rhythm, shape];
+        // The first reading had nothing to be compared with.
+        let seen = f64::from(self.seen - 1);
         let mut worst = (0.0, Oddity::Spike);
         let kinds = [Oddity::Spike, Oddity::Level, Oddity::Rhythm, Oddity::Shape];
         for ((surprise, residual), kind) in self.surprises.iter_mut().zip(residuals).zip(kinds) {
-            let nats = surprise.step(residual, spread, learning);
+            let nats = surprise.step(residual, spread, seen, learning);
             if nats > worst.0 {
                 worst = (nats, kind);
             }
@@ -217,17 +220,22 @@ impl PointModel {
         if still > worst.0 {
             worst = (still, Oddity::Flat);
         }
-        self.follow(local_ms, x, off_rhythm);
         worst
     }
 
-    fn follow(&mut self, local_ms: i64, x: f64, off_rhythm: f64) {
-        let pace = (1.0 / self.seen).max(1.0 / LONG_MEMORY);
-        let settled = self.seen > 30.0 && self.rhythm_size > 0.0;
-        let clip = |times: f64| if settled { times * self.rhythm_size } else { f64::INFINITY };
+    #[allow(clippy::cast_possible_truncation)] // Seven digits of a surprise are plenty.
+    fn note(&mut self, oddity: Oddity, nats: f64) {
+        (self.oddity, self.nats) = (oddity, nats as f32);
+    }
+
+    #[allow(clippy::cast_possible_truncation)] // Seven digits of a usual distance are plenty.
+    fn follow(&mut self, local_ms: i64, gap_ms: i64, x: f64, off_rhythm: f64) {
+        let pace = (1.0 / f64::from(self.seen)).max(1.0 / LONG_MEMORY);
+        let size = f64::from(self.rhythm_size);
+        let clip = |times: f64| if self.seen > 30 && size > 0.0 { times * size } else { f64::INFINITY };
         let clipped = off_rhythm.clamp(-clip(4.0), clip(4.0));
-        self.profile.learn(local_ms, x, clipped, self.rhythm_size);
-        self.rhythm_size += (off_rhythm.abs().min(clip(5.0)) - self.rhythm_size) * pace;
+        self.profile.learn(local_ms, gap_ms, x, clipped, size);
+        self.rhythm_size = (size + (off_rhythm.abs().min(clip(5.0)) - size) * pace) as f32;
         self.level += (x - self.level) / LEVEL_MEMORY;
         self.long += (x - self.long) * pace;
     }

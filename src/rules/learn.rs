@@ -34,8 +34,10 @@ const PAUSE_MS: i64 = 3_600_000;
 const PEERS_EVERY_MS: i64 = 60_000;
 /// Liveliness from which a point counts as changed; see [`Change::step`].
 const CHANGED: f64 = 5.0;
-/// Form of a written state; another number is not read, the model learns anew.
+/// Form of a written state; another number is not read, the model learns anew. A point against itself has a form of its
+/// own since its memory was drawn together (3: numbers of one to four bytes); what was written before is not read.
 const FORM: u8 = 2;
+const POINT_FORM: u8 = 3;
 
 /// A detector and what it has seen.
 #[derive(Debug)]
@@ -62,6 +64,13 @@ enum Kind {
     Baseline { model: Box<Baseline>, night: bool, deviation: f64, off: bool },
     Change(Box<Change>),
     Peer { deviations: f64 },
+}
+
+impl Kind {
+    /// Form in which its state is written.
+    fn form(&self) -> u8 {
+        if matches!(self, Kind::Point { .. }) { POINT_FORM } else { FORM }
+    }
 }
 
 /// A mean over a time: the detector remembers a number of steps, and a second is too short a step for days.
@@ -349,7 +358,8 @@ impl Learn {
     /// The state, written down.
     pub(super) fn write(&self) -> Option<Vec<u8>> {
         fn pack<M: Serialize>(learn: &Learn, model: M) -> Option<Vec<u8>> {
-            let written = Written { form: FORM, learned_ms: learn.learned_ms, clock_ms: learn.clock_ms, model };
+            let written =
+                Written { form: learn.kind.form(), learned_ms: learn.learned_ms, clock_ms: learn.clock_ms, model };
             postcard::to_allocvec(&written).ok()
         }
         match &self.kind {
@@ -365,30 +375,32 @@ impl Learn {
 
     /// Takes up a written state; false when it is not of this kind, then it learns anew.
     pub(super) fn take_up(&mut self, bytes: &[u8]) -> bool {
-        fn read<M: for<'a> Deserialize<'a>>(bytes: &[u8]) -> Option<Written<M>> {
-            postcard::from_bytes::<Written<M>>(bytes).ok().filter(|w| w.form == FORM)
+        fn read<M: for<'a> Deserialize<'a>>(bytes: &[u8], form: u8) -> Option<Written<M>> {
+            // The form is the first byte: a state of another one is not even looked at.
+            (bytes.first() == Some(&form)).then(|| postcard::from_bytes(bytes).ok()).flatten()
         }
+        let form = self.kind.form();
         let taken = match &mut self.kind {
-            Kind::Trend(trend) => read::<(Trend, Usual, Option<i64>, bool)>(bytes)
+            Kind::Trend(trend) => read::<(Trend, Usual, Option<i64>, bool)>(bytes, form)
                 // Another limit is another question: it learns anew.
                 .filter(|w| w.model.0.limits() == trend.model.limits())
                 .map(|w| {
                     (trend.model, trend.usual, trend.since_ms, trend.alarm) = w.model;
                     (w.learned_ms, w.clock_ms)
                 }),
-            Kind::Point { model, mean } => read::<(PointModel, MeanSum)>(bytes).map(|w| {
+            Kind::Point { model, mean } => read::<(PointModel, MeanSum)>(bytes, form).map(|w| {
                 (**model, mean.sum) = w.model;
                 (w.learned_ms, w.clock_ms)
             }),
-            Kind::Device(model) => read::<DeviceModel>(bytes).filter(|w| w.model.len() == model.len()).map(|w| {
+            Kind::Device(model) => read::<DeviceModel>(bytes, form).filter(|w| w.model.len() == model.len()).map(|w| {
                 **model = w.model;
                 (w.learned_ms, w.clock_ms)
             }),
-            Kind::Baseline { model, off, .. } => read::<(Baseline, bool)>(bytes).map(|w| {
+            Kind::Baseline { model, off, .. } => read::<(Baseline, bool)>(bytes, form).map(|w| {
                 (**model, *off) = w.model;
                 (w.learned_ms, w.clock_ms)
             }),
-            Kind::Change(model) => read::<Change>(bytes).map(|w| {
+            Kind::Change(model) => read::<Change>(bytes, form).map(|w| {
                 **model = w.model;
                 (w.learned_ms, w.clock_ms)
             }),

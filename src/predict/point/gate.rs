@@ -11,17 +11,17 @@ const HOLD: u16 = 24;
 /// Within an event, only a surprise larger by so much is told again.
 const AGAIN: f64 = 1.0;
 /// A point may raise two alarms in about 3,000 readings for nothing; each further one asks for this much more surprise.
-const FREE: f64 = 2.0;
-const DEARER: f64 = 1.0;
-const FORGETS: f64 = 3_000.0;
+const FREE: f32 = 2.0;
+const DEARER: f32 = 1.0;
+const FORGETS: f32 = 3_000.0;
 
 /// State of the alarm of one point.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(super) struct Gate {
-    event: f64,
+    event: f32,
     event_left: u16,
     alarm_left: u16,
-    raised: f64,
+    raised: f32,
     since_ms: i64,
 }
 
@@ -32,14 +32,14 @@ impl Gate {
         if self.event_left == 0 {
             self.event = 0.0;
         }
-        let fresh = nats > PEAK_AGAIN && (self.event_left == 0 || nats > self.event + AGAIN);
+        let fresh = nats > PEAK_AGAIN && (self.event_left == 0 || nats > f64::from(self.event) + AGAIN);
         let told = if fresh { nats } else { nats.min(PEAK_AGAIN) / 2.0 };
         self.raised -= self.raised / FORGETS;
         if fresh {
-            (self.event, self.event_left) = (nats, HOLD);
+            self.note(nats);
             let price = (self.raised - FREE).max(0.0) * DEARER;
             self.raised += 1.0;
-            if nats >= RAISE + price {
+            if nats >= RAISE + f64::from(price) {
                 if self.alarm_left == 0 {
                     self.since_ms = at_ms;
                 }
@@ -48,6 +48,11 @@ impl Gate {
         }
         self.alarm_left = self.alarm_left.saturating_sub(1);
         (told, self.standing())
+    }
+
+    #[allow(clippy::cast_possible_truncation)] // Seven digits of a surprise are plenty.
+    fn note(&mut self, nats: f64) {
+        (self.event, self.event_left) = (nats as f32, HOLD);
     }
 
     /// When the alarm that stands was raised.

@@ -3,6 +3,9 @@
 //! Twenty-four levels, one per hour of the day, run through all days; after two weeks each of the 168 hours of the week
 //! adds its own deviation from them. Steps are clipped by the caller, so one bad Monday does not spoil Mondays. Between
 //! the middles of two hours the level is interpolated: a rhythm has no steps at full hours.
+//!
+//! The deviations are kept in one byte each, fine near nothing and coarse far out; the hour that runs is kept in full and
+//! written back when it is over.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,20 +19,37 @@ const HOUR_MEMORY: u8 = 84;
 const WEEK_PACE: f64 = 0.35;
 /// Clip of one step, in spreads: a Sunday may differ a lot, but not all at once.
 const WEEK_CLIP: f64 = 16.0;
-/// Deviations are kept as whole numbers of this share of the point's spread: 128 spreads either way.
-const PER_SPREAD: f64 = 256.0;
+/// A deviation is the square of its byte, with the byte's sign, in this share of the point's spread: steps of 1/128 spread
+/// at nothing, of a sixth at one spread, and 126 spreads at most.
+const PER_SPREAD: f64 = 128.0;
+/// The largest byte; the smallest is its opposite.
+const BYTE_MAX: f64 = 127.0;
+/// Where between two bytes a deviation is rounded up moves on from week to week by this (the golden section): so what is
+/// lost in one week is gained in another, and a slow change gets through.
+const ROUNDING_STEP: f64 = 0.618_033_988_749_895;
 
 /// Levels by hour, in the point's unit, relative to a value of the caller's choice.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Profile {
     hours: [f32; 24],
     seen: [u8; 24],
-    week: Vec<i16>,
-    /// One step of `week`, in the point's unit; fixed once the spread is known.
-    unit: f64,
+    week: [[i8; 24]; 7],
+    /// The hour of the week that runs, its day counted from Monday, and its deviation.
+    now: Option<(u8, u8)>,
+    own: f32,
+    /// What a deviation of byte 1 means, in the point's unit; 0 until days are told apart, fixed then.
+    unit: f32,
     since_ms: Option<i64>,
-    last_ms: i64,
     holiday: bool,
+}
+
+/// Where in the rhythm a moment lies.
+struct Place {
+    /// Day counted from Monday, hour.
+    now: (u8, u8),
+    /// Hours whose middles lie around the moment, and the share of the second.
+    around: (usize, usize),
+    share: f64,
 }
 
 impl Profile {
@@ -38,66 +58,86 @@ impl Profile {
         self.holiday = holiday;
     }
 
-    fn place(&self, local_ms: i64) -> (usize, usize, usize, f64) {
+    fn place(&self, local_ms: i64) -> Place {
         let hours = local_ms.rem_euclid(DAY_MS) as f64 / HOUR_MS as f64;
         let hour = usize::try_from(local_ms.rem_euclid(DAY_MS) / HOUR_MS).unwrap_or(0);
         // 1970-01-01 was a Thursday; Monday is day 0.
-        let weekday = if self.holiday {
-            6
-        } else {
-            usize::try_from((local_ms.div_euclid(DAY_MS) + 3).rem_euclid(7)).unwrap_or(0)
-        };
+        let weekday = if self.holiday { 6 } else { (local_ms.div_euclid(DAY_MS) + 3).rem_euclid(7) };
         let part = hours.fract();
-        let (a, b, share) =
-            if part >= 0.5 { (hour, (hour + 1) % 24, part - 0.5) } else { ((hour + 23) % 24, hour, part + 0.5) };
-        let now = weekday * 24 + hour;
-        (now, a, b, share)
+        let (around, share) =
+            if part >= 0.5 { ((hour, (hour + 1) % 24), part - 0.5) } else { (((hour + 23) % 24, hour), part + 0.5) };
+        let byte = |n: usize| u8::try_from(n).unwrap_or(0);
+        Place { now: (u8::try_from(weekday).unwrap_or(0), byte(hour)), around, share }
     }
 
     /// Level expected at `local_ms`; `otherwise` where an hour has never been seen.
     pub(super) fn expected(&self, local_ms: i64, otherwise: f64) -> f64 {
-        let (now, a, b, share) = self.place(local_ms);
+        let Place { now, around: (a, b), share } = self.place(local_ms);
         let known = |hour: usize| if self.seen[hour] > 0 { f64::from(self.hours[hour]) } else { otherwise };
         let pooled = known(a) * (1.0 - share) + known(b) * share;
         let weeks = self.since_ms.is_some_and(|since| local_ms.saturating_sub(since) >= POOLED_DAYS * DAY_MS);
-        let own = if weeks { self.week.get(now).map_or(0.0, |w| f64::from(*w) * self.unit) } else { 0.0 };
-        pooled + own
+        pooled + if weeks { self.deviation(now) * f64::from(self.unit) } else { 0.0 }
     }
 
-    /// Learns `value`, which lay `clipped` from what was expected.
-    #[allow(clippy::cast_possible_truncation)] // Levels are kept short on purpose; whole numbers are clamped first.
-    pub(super) fn learn(&mut self, local_ms: i64, value: f64, clipped: f64, spread: f64) {
+    /// Of an hour of the week, in units.
+    fn deviation(&self, at: (u8, u8)) -> f64 {
+        if self.now == Some(at) {
+            f64::from(self.own)
+        } else {
+            unpacked(self.week[usize::from(at.0)][usize::from(at.1)])
+        }
+    }
+
+    /// Learns `value`, which came `gap_ms` after the last one and lay `clipped` from what was expected.
+    #[allow(clippy::cast_possible_truncation)] // Levels are kept short on purpose.
+    pub(super) fn learn(&mut self, local_ms: i64, gap_ms: i64, value: f64, clipped: f64, spread: f64) {
         let since_ms = *self.since_ms.get_or_insert(local_ms);
-        let (now, ..) = self.place(local_ms);
-        let hour = now % 24;
+        let now = self.place(local_ms).now;
+        let hour = usize::from(now.1);
         self.seen[hour] = (self.seen[hour] + 1).min(HOUR_MEMORY);
         if self.seen[hour] == 1 {
             self.hours[hour] = value as f32;
         } else {
             self.hours[hour] += (clipped as f32) / f32::from(self.seen[hour]);
         }
-        if self.week.is_empty() {
+        if self.unit == 0.0 {
             // Days differ by chance until levels have settled.
-            if spread > 0.0 && local_ms.saturating_sub(since_ms) >= 2 * DAY_MS {
-                self.unit = spread / PER_SPREAD;
-                self.week = vec![0; 168];
-                self.last_ms = local_ms;
+            if local_ms.saturating_sub(since_ms) >= 2 * DAY_MS {
+                self.unit = (spread / PER_SPREAD) as f32;
             }
             return;
         }
-        let own = f64::from(self.week[now]);
+        if self.now != Some(now) {
+            let weeks = local_ms.saturating_sub(since_ms) / (7 * DAY_MS);
+            self.turn(now, (weeks as f64 * ROUNDING_STEP).fract());
+        }
         let pooled = value - f64::from(self.hours[hour]);
         let clip = WEEK_CLIP * PER_SPREAD;
-        let hours = (local_ms.saturating_sub(self.last_ms) as f64 / HOUR_MS as f64).min(1.0);
-        self.last_ms = local_ms;
-        let step = (pooled / self.unit - own).clamp(-clip, clip) * WEEK_PACE * hours;
-        // Below one unit the step would round to nothing; the sign keeps a small drift alive.
-        let step = if step.abs() < 1.0 { step.signum() } else { step };
-        self.week[now] = (own + step).clamp(-32_000.0, 32_000.0).round() as i16;
+        let hours = (gap_ms as f64 / HOUR_MS as f64).min(1.0);
+        let step = (pooled / f64::from(self.unit) - f64::from(self.own)).clamp(-clip, clip) * WEEK_PACE * hours;
+        self.own += step as f32;
     }
 
-    /// Bytes beside the struct itself.
-    pub(super) fn heap(&self) -> usize {
-        self.week.capacity() * size_of::<i16>()
+    /// Puts the hour that is over away, rounded up from `rounding` on, and takes out the one that begins.
+    fn turn(&mut self, next: (u8, u8), rounding: f64) {
+        if let Some((day, hour)) = self.now {
+            self.week[usize::from(day)][usize::from(hour)] = packed(f64::from(self.own), rounding);
+        }
+        self.now = None;
+        self.own = self.deviation(next) as f32;
+        self.now = Some(next);
     }
+}
+
+/// Units that a byte means.
+fn unpacked(byte: i8) -> f64 {
+    f64::from(byte) * f64::from(byte.unsigned_abs())
+}
+
+/// One of the two bytes around `units`: the upper one from the share `1 - rounding` of the way to it on.
+#[allow(clippy::cast_possible_truncation)] // Clamped first.
+fn packed(units: f64, rounding: f64) -> i8 {
+    let below = (units.abs().sqrt() * units.signum()).floor().clamp(-BYTE_MAX, BYTE_MAX - 1.0) as i8;
+    let (low, high) = (unpacked(below), unpacked(below + 1));
+    if (units - low) / (high - low) + rounding >= 1.0 { below + 1 } else { below }
 }

@@ -35,64 +35,68 @@ const PEAK_LEARNT_MAX: f64 = 20.0;
 /// Surprise of a residual that just equals the largest one lately, in nats: one in four hundred.
 pub(super) const PEAK_AGAIN: f64 = 6.0;
 
-/// What is known of one residual.
+/// What is known of one residual, in short numbers: ten thousand points are kept, and seven digits of a usual size are
+/// plenty. How many were seen is counted once by the point, for all its residuals.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(super) struct Surprise {
-    seen: f64,
-    size: f64,
-    tail_from: f64,
-    index: f64,
-    peak: f64,
+    size: f32,
+    tail_from: f32,
+    index: f32,
+    peak: f32,
 }
 
 impl Surprise {
     /// Usual size of the residual, in the point's unit.
     pub(super) fn size(&self) -> f64 {
-        self.size
+        f64::from(self.size)
     }
 
     /// Where the tail begins, in the point's unit.
     pub(super) fn usual_max(&self) -> f64 {
-        self.size * self.tail_from.max(TAIL_FROM)
+        self.size() * f64::from(self.tail_from).max(TAIL_FROM)
     }
 
-    /// Nats of surprise at `residual`, 0 while `learning`. `spread` is the point's own, in the same unit.
-    pub(super) fn step(&mut self, residual: f64, spread: f64, learning: bool) -> f64 {
+    /// Nats of surprise at `residual`, the `seen`th, 0 while `learning`. `spread` is the point's own, in the same unit.
+    #[allow(clippy::cast_possible_truncation)] // What is kept is kept short on purpose.
+    pub(super) fn step(&mut self, residual: f64, spread: f64, seen: f64, learning: bool) -> f64 {
         let residual = residual.abs();
-        self.seen += 1.0;
-        let size = self.size.max(spread * SIZE_FLOOR);
+        let usual = self.size();
+        let size = usual.max(spread * SIZE_FLOOR);
         let z = match (residual > 0.0, size > 0.0) {
             (false, _) => 0.0,
             (true, false) => SIZES_MAX,
             (true, true) => (residual / size).min(SIZES_MAX),
         };
         if self.index == 0.0 {
-            (self.index, self.tail_from) = (INDEX, 2.0);
+            (self.index, self.tail_from) = (INDEX as f32, 2.0);
         }
-        let from = self.tail_from.max(TAIL_FROM);
-        let index = self.index.max(0.02);
+        let from = f64::from(self.tail_from).max(TAIL_FROM);
+        let index = f64::from(self.index).max(0.02);
         let mut nats = 0.0;
         if !learning && z > from {
             let tail = (z / from).ln() / index - TAIL.ln();
-            let again = (z / self.peak.max(PEAK_FLOOR)).ln() / index + PEAK_AGAIN;
+            let again = (z / f64::from(self.peak).max(PEAK_FLOOR)).ln() / index + PEAK_AGAIN;
             nats = tail.min(again).max(0.0);
         }
         let learnt = if learning { z.min(PEAK_LEARNT_MAX) } else { z };
-        self.learn(learnt, from);
-        let cap = if self.seen > 30.0 && self.size > 0.0 { 5.0 * self.size } else { residual };
-        self.size += (residual.min(cap) - self.size) * (1.0 / self.seen).max(1.0 / SIZE_MEMORY);
+        self.learn(learnt, from, seen);
+        let cap = if seen > 30.0 && usual > 0.0 { 5.0 * usual } else { residual };
+        self.size = (usual + (residual.min(cap) - usual) * (1.0 / seen).max(1.0 / SIZE_MEMORY)) as f32;
         nats
     }
 
-    fn learn(&mut self, z: f64, from: f64) {
-        let hurry = if self.seen < 100.0 { 5.0 / self.seen.max(5.0) } else { 0.0 };
-        let step = QUANTILE_STEP * self.tail_from.max(0.5) + hurry;
-        self.tail_from += if z > self.tail_from { step * (1.0 - TAIL) } else { -step * TAIL };
+    #[allow(clippy::cast_possible_truncation)]
+    fn learn(&mut self, z: f64, from: f64, seen: f64) {
+        let (tail_from, peak) = (f64::from(self.tail_from), f64::from(self.peak));
+        let hurry = if seen < 100.0 { 5.0 / seen.max(5.0) } else { 0.0 };
+        let step = QUANTILE_STEP * tail_from.max(0.5) + hurry;
+        self.tail_from = (tail_from + if z > tail_from { step * (1.0 - TAIL) } else { -step * TAIL }) as f32;
         if z > from {
             let excess = (z / from).ln().min(2.0);
-            self.index += (excess - self.index) / (self.seen * TAIL + INDEX_WEIGHT).min(INDEX_MEMORY);
+            let pace = (seen * TAIL + INDEX_WEIGHT).min(INDEX_MEMORY);
+            self.index += ((excess - f64::from(self.index)) / pace) as f32;
         }
-        let widest = self.peak.max(PEAK_FLOOR) * PEAK_GROWTH;
-        self.peak = (self.peak * PEAK_KEEPS).max(z.min(widest));
+        let widest = peak.max(PEAK_FLOOR) * PEAK_GROWTH;
+        self.peak = (peak * PEAK_KEEPS).max(z.min(widest)) as f32;
     }
 }

@@ -142,10 +142,39 @@ fn maintenance_begins_anew_and_holidays_are_sundays() {
     assert!(width(holiday) < width(plain) - 10.0, "{plain:?} {holiday:?}");
 }
 
+/// Both detectors of one point together, as two rules of a point with a limit have them.
 #[test]
 fn the_state_stays_small() {
-    let mut model = PointModel::new(PointSettings::default());
+    let limited = PointSettings { limit_high: Some(80.0), limit_low: None };
+    let mut model = PointModel::new(limited);
     run(&mut model, 0, 5_000, daily);
-    let bytes = model.bytes();
-    assert!(bytes <= 1_536, "{bytes} B");
+    assert_eq!(model.bytes(), size_of::<PointModel>() + size_of::<Trend>(), "nothing lies elsewhere");
+    let (point, trend) = (size_of::<PointModel>(), size_of::<Trend>());
+    assert!(point <= 900, "a point against itself: {point} B");
+    assert!(point + trend <= 1_500, "with its trend: {point} + {trend} B");
+    let written = postcard::to_allocvec(&model).expect("numbers are finite").len();
+    assert!(written <= 1_500, "written down: {written} B");
+}
+
+/// Weekdays are told apart by a byte an hour: after eight weeks each is known to a fraction of the noise, and a weekday
+/// that goes up a little every week is followed.
+#[test]
+fn weekdays_are_known_in_one_byte_each() {
+    let weekday = |i: i64| (at_ms(i).div_euclid(86_400_000) + 3).rem_euclid(7);
+    let week = 7 * 288;
+    let level = |i: i64| [3.0, 0.0, 1.0, -0.5, 0.0, -8.0, -20.0][usize::try_from(weekday(i)).expect("of seven")];
+    let rising = |i: i64| if weekday(i) == 2 { (i / week) as f64 * 0.3 } else { 0.0 };
+    let mut model = PointModel::new(PointSettings::default());
+    let weeks = 12;
+    run(&mut model, 0, weeks * week, |i| 40.0 + level(i) + rising(i) + noise(i));
+    let (mut off, mut count) = ([0.0; 7], 0.0);
+    for i in (weeks * week..(weeks + 1) * week).step_by(6) {
+        let verdict = model.clone().step(at_ms(i), 40.0, false);
+        let expected = f64::midpoint(verdict.expected_low, verdict.expected_high);
+        off[usize::try_from(weekday(i)).expect("of seven")] += expected - 40.0 - level(i) - rising(i);
+        count += 1.0 / 7.0;
+    }
+    for (day, sum) in off.iter().enumerate() {
+        assert!((sum / count).abs() < 1.0, "weekday {day} is off by {}", sum / count);
+    }
 }
