@@ -5,14 +5,19 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use gatehouse::alarms::{AlarmDef, Desk};
+use gatehouse::model::alarm::{AlarmText, Level, Snapshot};
+use gatehouse::model::id::PointIx;
 use gatehouse::model::journal::{Epoch, Gap, GapReason, Stream};
 use gatehouse::model::quality::{ALL, Quality};
-use gatehouse::model::reading::Value;
+use gatehouse::model::reading::{Reading, Value};
 use gatehouse::model::site::Site;
 use gatehouse::model::stored::{Columns, JournalRow, TelemetryBatch};
 use gatehouse::model::time::{Anchor, BootMs, Trust, WallMs};
 use gatehouse::northbound::telemetry::TelemetryEncoder;
 use gatehouse::northbound::{Identity, events};
+use gatehouse::profile::Side;
+use gatehouse::rules::{Engine, RuleDef, Test};
 use serde_json::{Value as Json, json};
 
 fn schema(name: &str) -> jsonschema::Validator {
@@ -105,6 +110,102 @@ fn what_is_sent_is_accepted() {
     }
     let reply = json!({"accepted_through": {"stream": "alarm", "epoch": "0000000000000001", "seq": 0}});
     accepts(&schema("reply-1.schema.json"), &reply);
+}
+
+/// The event of a rule that learns as the gateway sends it: readings through the rule and the alarm desk.
+fn predictive(test: Test, value: impl Fn(i64) -> f64) -> Json {
+    let key: Arc<str> = "rule.odd".into();
+    let def = RuleDef { key: Arc::clone(&key), test, on_delay_ms: 0, off_delay_ms: 0 };
+    let alarm = AlarmDef {
+        key,
+        device: None,
+        level: Level::Minor,
+        text: AlarmText::default(),
+        latched: false,
+        shadow: false,
+        loss_of_sight: false,
+        what: "pump_1.bearing".to_owned(),
+        unit: None,
+        snapshot: vec![PointIx(0)],
+    };
+    let anchor = |at| Anchor { boot: at, wall: WallMs(1_793_491_200_000 + at.0), trust: Trust::Synced };
+    let look = |points: &[PointIx]| -> Vec<Snapshot> {
+        let named = |p: &PointIx| Snapshot {
+            point: format!("pump_1.p{}", p.0).into(),
+            value: Some(1.0),
+            unit: Some("Cel".to_owned()),
+            quality: "good".to_owned(),
+        };
+        points.iter().map(named).collect()
+    };
+    let mut engine = Engine::new(&[def], 4, BootMs(0), &|_| false);
+    let (mut desk, mut told) = Desk::new(1, vec![alarm], &Site::default(), &[], Vec::new(), &anchor(BootMs(0)));
+    let mut changes = Vec::new();
+    for s in 0..1_200 {
+        let at = BootMs(s * 1_000);
+        let reading = |point: u32| Reading {
+            point: PointIx(point),
+            quality: Quality::Good,
+            at,
+            source_ms: None,
+            value: Value::Number(value(s + i64::from(point) * 31) + f64::from(point)),
+        };
+        engine.step(&(0..4).map(reading).collect::<Vec<_>>(), &mut changes);
+        engine.tick(at, &mut changes);
+        for change in changes.drain(..) {
+            desk.condition(&change, &anchor(at), &look, &mut told);
+        }
+    }
+    let event = told.first().expect("raised");
+    row(Stream::Alarm, &serde_json::to_value(event).expect("as the journal has it"))
+}
+
+#[test]
+fn an_alarm_that_explains_itself_is_accepted_and_its_words_are_held_to() {
+    let events_schema = schema("events-1.schema.json");
+    let noise = |s: i64| (s as f64 * 0.618_033_988_749_895).fract() * 0.4;
+    let warming = |s: i64| 48.0 + noise(s) + (s - 300).max(0) as f64 * 0.05;
+    let jump = |s: i64| 48.0 + noise(s) + if s > 900 { 9.0 } else { 0.0 };
+    let points: Vec<PointIx> = (0..4).map(PointIx).collect();
+    let learn_ms = 200_000;
+    let trend = Test::Trend { point: PointIx(0), side: Side::Above, limit: 90.0, within_ms: 600_000, learn_ms };
+    let trend = predictive(trend, warming);
+    let others = [
+        predictive(Test::Anomaly { point: PointIx(0), every_ms: 0, learn_ms }, jump),
+        predictive(Test::DeviceAnomaly { points, every_ms: 1_000, learn_ms }, jump),
+        predictive(Test::Change { point: PointIx(0), learn_ms }, jump),
+    ];
+    assert_eq!(trend.pointer("/0/data/alarm/explanation/kind"), Some(&json!("trend")));
+    assert!(trend.pointer("/0/data/alarm/explanation/ahead/eta_s").is_some_and(Json::is_number), "{trend}");
+    for event in others.iter().chain([&trend]) {
+        assert!(event.pointer("/0/data/alarm/explanation/suspects/0/seen").is_some(), "{event}");
+        accepts(&events_schema, event);
+    }
+    // Open for what later versions add, strict in what there is.
+    let changed = |pointer: &str, key: &str, value: Json| {
+        let mut event = trend.clone();
+        event.pointer_mut(pointer).unwrap_or_else(|| panic!("no {pointer}"))[key] = value;
+        event
+    };
+    let why = "/0/data/alarm/explanation";
+    accepts(&events_schema, &changed(why, "kind", json!("new_kind")));
+    accepts(&events_schema, &changed(why, "season", json!({"a": 1})));
+    accepts(&events_schema, &changed(&format!("{why}/suspects/0"), "more", json!(true)));
+    for (pointer, key, value) in [
+        (why.to_owned(), "confidence", json!(1.5)),
+        (why.to_owned(), "kind", json!("Trend!")),
+        (why.to_owned(), "suspects", json!({})),
+        (format!("{why}/suspects/0"), "seen", Json::Null),
+        (format!("{why}/suspects/0"), "point", json!(7)),
+        (format!("{why}/ahead"), "eta_s", json!("soon")),
+    ] {
+        assert!(!events_schema.is_valid(&changed(&pointer, key, value)), "{pointer}/{key} was let through");
+    }
+    // The example that readers of the schema see.
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/schemas/events-1.schema.json");
+    let text: Json = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let example = text.pointer("/definitions/explanation/examples/0").expect("an example").clone();
+    accepts(&events_schema, &changed("/0/data/alarm", "explanation", example));
 }
 
 #[test]

@@ -16,6 +16,10 @@ pub(super) fn explain(finding: &Finding, at: BootMs, now: &Anchor, look: Look<'_
 }
 
 fn suspect(s: &SuspectPoint, look: Look<'_>) -> Option<Suspect> {
+    // The record is kept as JSON, which knows no infinity: a number that is none would make it unreadable.
+    if ![s.expected_low, s.expected_high, s.seen, s.share].iter().all(|number| number.is_finite()) {
+        return None;
+    }
     let named = look(&[s.point]).into_iter().next()?;
     Some(Suspect {
         point: named.point,
