@@ -7,6 +7,7 @@
 //! Invariants: loading never panics and never stops at the first fault; a [`Config`] exists only without errors; look-alike
 //! devices share one [`Profile`].
 
+mod calendar;
 mod condition;
 mod context;
 pub mod credential;
@@ -31,6 +32,7 @@ use std::sync::Arc;
 
 use crate::api::ApiConfig;
 use crate::model::alarm::{AlarmText, Level};
+use crate::model::calendar::Calendar;
 use crate::model::camera::{Camera, Facade};
 use crate::model::id::Id;
 use crate::model::text::Lang;
@@ -49,6 +51,8 @@ pub struct Config {
     pub site_name: String,
     /// `site.time_zone`, known to the tz database.
     pub time_zone: String,
+    /// `site.holidays` and `site.workdays`
+    pub calendar: Calendar,
     /// `site.lang`
     pub lang: Lang,
     /// `[api]`

@@ -5,6 +5,7 @@
 //! Every other module meets its siblings only through these types.
 
 pub mod alarm;
+pub mod calendar;
 pub mod camera;
 pub mod case;
 pub mod casebook;

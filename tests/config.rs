@@ -86,6 +86,9 @@ fn the_good_site_is_read_to_the_last_field() {
     let config = loaded.config.unwrap();
     assert_eq!((config.lines.len(), config.devices.len(), config.rules.len()), (5, 6, 2));
     assert!(matches!(&config.lines[0].path, LinePath::Serial(s) if s.rs485 && s.baud == 9600));
+    // Noon of 2026-10-04, a Sunday on holiday; of 2026-10-10, a Saturday that is worked; of the Sunday after it.
+    let counts_as = [20_730, 20_736, 20_737].map(|day: i64| config.calendar.counts_as(day * 86_400_000 + 43_200_000));
+    assert_eq!(counts_as, [Some(6), Some(4), None]);
     let pump = &config.devices[0];
     assert_eq!((pump.name.as_str(), &pump.address), ("3号楼生活水泵 1#", &DeviceAddress::Unit(3)));
     assert_eq!(pump.params["rated_current"], 15.2);

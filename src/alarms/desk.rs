@@ -67,7 +67,7 @@ impl Desk {
         }));
         let devices = slots.len();
         slots.extend(site.devices.iter().enumerate().map(|(ix, device)| {
-            let ix = DeviceIx(u32::try_from(ix).expect("fewer than 2^32 devices"));
+            let ix = DeviceIx::at(ix);
             let text = builtin::device_text(device);
             Slot::new(own(format!("{}.offline", device.id), Some(ix), builtin::device_level(device), text))
         }));

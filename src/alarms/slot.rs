@@ -14,7 +14,7 @@ use crate::model::time::{Anchor, BootMs};
 pub struct AlarmDef {
     /// `device.alarm` or `rule.name`.
     pub key: Arc<str>,
-    /// The device it belongs to; none for a site rule.
+    /// The device it belongs to; none for a rule of the site over several devices.
     pub device: Option<DeviceIx>,
     /// Level.
     pub level: Level,
@@ -83,6 +83,7 @@ impl Slot {
         alarm.latched &= def.latched;
         alarm.children = self.children;
         if let Some(home) = def.device.and_then(|device| homes.get(device.ix())) {
+            alarm.device.clone_from(&home.id);
             alarm.device_name.clone_from(&home.name);
             alarm.at.clone_from(&home.at);
         }

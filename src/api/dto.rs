@@ -219,7 +219,7 @@ pub struct AlarmDto {
     pub id: String,
     /// What it is an alarm of.
     pub key: String,
-    /// Device id, empty for a site rule.
+    /// Device id, empty for a rule over several devices.
     pub device: String,
     /// The site's name for the device.
     pub device_name: String,

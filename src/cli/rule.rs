@@ -160,7 +160,8 @@ impl Trial {
     fn run(self, config: &Config) -> Result<Outcome> {
         let clock = Arc::new(SystemClock);
         let to_ms = clock.anchor().wall.0;
-        let span = Span { from_ms: to_ms.saturating_sub(self.from_ms), to_ms, zone: config.time_zone.clone() };
+        let (zone, calendar) = (config.time_zone.clone(), config.calendar.clone());
+        let span = Span { from_ms: to_ms.saturating_sub(self.from_ms), to_ms, zone, calendar };
         let mut points = self.present.test.points();
         points.extend(self.changed.iter().flat_map(|def| def.test.points()));
         points.sort_unstable();

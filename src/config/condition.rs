@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::config::context::{Context, Names};
 use crate::config::expr::Wants;
+use crate::config::fields::condition::CONDITIONS;
 use crate::model::alarm::{AlarmText, Level};
 use crate::model::reading::PointKind;
 use crate::profile::{Condition, Setting, Side};
@@ -40,22 +41,7 @@ pub(crate) fn parts(record: &Record, names: &Names<'_>, cx: &mut Context<'_>) ->
 /// Something in it was left out, and the reader has said why.
 fn is_faulty(record: &Record) -> bool {
     let inner = |key| record.record(key).is_some_and(|r| r.faulty);
-    record.faulty
-        || [
-            "limit",
-            "state",
-            "rate",
-            "count",
-            "absence",
-            "trend",
-            "anomaly",
-            "device_anomaly",
-            "baseline",
-            "change",
-            "peer",
-        ]
-        .into_iter()
-        .any(inner)
+    record.faulty || CONDITIONS.iter().any(|key| inner(key))
 }
 
 fn read(record: &Record, names: &Names<'_>, cx: &mut Context<'_>) -> Option<Parts> {

@@ -2,12 +2,14 @@
 //!
 //! Each has a parser here and a [`Notation`] that names it for reader, schema and reference.
 
+pub mod days;
 pub mod net;
 pub mod register;
 
 use crate::text::diagnostic::{say, shown};
 use crate::text::field::{Complaint, Notation, bi};
 
+pub use days::DAYS;
 pub use net::{BIND, BROKER_URL, HTTP_URL, TOPIC, TOPIC_TAIL};
 pub use register::{ADDRESS, ORDER, POINTER, WIRE};
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::api::ApiConfig;
+use crate::config::calendar::calendar;
 use crate::config::condition::parts;
 use crate::config::context::{Context, Names};
 use crate::config::credential::Credentials;
@@ -34,6 +35,7 @@ pub(crate) fn build(
 ) -> Option<Config> {
     let head = site.record("site");
     let zone = head.and_then(|h| time_zone(h, cx));
+    let calendar = head.map(|h| calendar(h, cx)).unwrap_or_default();
     let api = api(site, cx);
     let (lines, mut declared) = line::build(site, cx);
     let dirs = library.dirs();
@@ -63,6 +65,7 @@ pub(crate) fn build(
         site_id: head.id("id")?.clone(),
         site_name: head.text("name")?.to_owned(),
         time_zone: zone?,
+        calendar,
         lang: head.text("lang").and_then(Lang::from_tag)?,
         api: api?,
         store: store(site.record("store")),

@@ -2,6 +2,9 @@
 //!
 //! Rules and alarms are made side by side, in one order: the engine's rule number is the desk's.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -149,7 +152,7 @@ impl Defs {
         let def = define(&key, &rule.condition, rule.on_delay, rule.off_delay, &SiteNames(site));
         let def = def.map_err(|fault| DefFault { key, fault })?;
         let about = About {
-            device: None,
+            device: subject(&def.test, site),
             level: rule.level,
             text: &rule.text,
             latched: rule.latched,
@@ -159,6 +162,15 @@ impl Defs {
         self.add(def, &about, site);
         Ok(())
     }
+}
+
+/// The device that a rule of the site speaks of: the one that all its points belong to, or the one that is held against its
+/// peers. None when it looks at several.
+fn subject(test: &Test, site: &Site) -> Option<DeviceIx> {
+    let device = |point: &PointIx| site.points.get(point.ix()).map(|info| info.device);
+    let points = test.points();
+    let first = device(points.first()?)?;
+    (matches!(test, Test::Peer { .. }) || points.iter().all(|point| device(point) == Some(first))).then_some(first)
 }
 
 /// The watched points first, then the rest of the device, up to a card's worth.

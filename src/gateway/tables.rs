@@ -15,6 +15,7 @@ pub(super) fn tables(config: &Config) -> Site {
         id: config.site_id.as_str().to_owned(),
         name: config.site_name.clone(),
         time_zone: config.time_zone.clone(),
+        calendar: config.calendar.clone(),
         lang: config.lang,
         lines: config.lines.iter().map(line_info).collect(),
         devices: Vec::with_capacity(config.devices.len()),

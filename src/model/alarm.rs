@@ -127,7 +127,7 @@ pub struct AlarmRecord {
     pub id: Arc<str>,
     /// `device.alarm` or `rule.name`: what it is an alarm of. At most one active record per key.
     pub key: Arc<str>,
-    /// Device id; empty for a site rule or the gateway itself.
+    /// Device id; empty for a rule over several devices or the gateway itself.
     pub device: String,
     /// The site's name for the device.
     pub device_name: String,

@@ -106,7 +106,7 @@ pub struct Suspect {
     pub share: f64,
 }
 
-/// How a learning rule stands, for the page: told about once a second.
+/// How a learning rule stands, for the page; looked at about once a second.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outlook {
     /// Rule key.
@@ -115,6 +115,40 @@ pub struct Outlook {
     pub points: Vec<PointIx>,
     /// Commissioning progress, 0..1; judges from 1 on.
     pub progress: f64,
-    /// Time to the limit as of the last reading, for a trend.
+    /// Time to the limit as of the last reading, for a trend; at most a hundredth of it old.
     pub ahead: Option<Ahead>,
+}
+
+/// What changes about an [`Outlook`].
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Standing {
+    /// See [`Outlook::progress`].
+    pub progress: f64,
+    /// See [`Outlook::ahead`].
+    pub ahead: Option<Ahead>,
+}
+
+impl Standing {
+    /// It would read otherwise on the page: by a thousandth of the commissioning, a hundredth of the time left (a second,
+    /// close to the limit), or the band's ends by a twentieth.
+    #[must_use]
+    pub fn differs(&self, told: &Self) -> bool {
+        let apart = |a: f64, b: f64, share: f64| (a - b).abs() > (share * b.abs()).max(1.0);
+        let done = |s: &Self| s.progress >= 1.0;
+        let ahead = match (&self.ahead, &told.ahead) {
+            (None, None) => false,
+            (Some(a), Some(b)) => {
+                let high = match (a.high_s, b.high_s) {
+                    (Some(a), Some(b)) => apart(a, b, 0.05),
+                    (a, b) => a.is_some() != b.is_some(),
+                };
+                a.limit.total_cmp(&b.limit).is_ne()
+                    || apart(a.eta_s, b.eta_s, 0.01)
+                    || apart(a.low_s, b.low_s, 0.05)
+                    || high
+            }
+            _ => true,
+        };
+        ahead || done(self) != done(told) || (self.progress - told.progress).abs() >= 0.001
+    }
 }

@@ -78,6 +78,12 @@ macro_rules! index {
             pub fn ix(self) -> usize {
                 self.0 as usize
             }
+
+            /// The position `ix` of the site's table, which no configuration brings near 2^32 entries.
+            #[must_use]
+            pub fn at(ix: usize) -> Self {
+                Self(u32::try_from(ix).expect("a site's table is shorter than 2^32"))
+            }
         }
     };
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::model::alarm::{AlarmEvent, AlarmRecord, AlarmState};
 use crate::model::desk::AlarmFigures;
-use crate::model::finding::Outlook;
+use crate::model::finding::{Outlook, Standing};
 use crate::model::id::{DeviceIx, LineIx, PointIx};
 use crate::model::link::{LinkChange, LinkOf, LinkState, LinkStats};
 use crate::model::quality::Quality;
@@ -125,9 +125,22 @@ impl Live {
         *self.figures.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Replaces what the learning rules tell.
+    /// Enters the learning rules, once.
     pub fn set_outlooks(&self, outlooks: Vec<Outlook>) {
         *self.outlooks.write().unwrap_or_else(PoisonError::into_inner) = outlooks;
+    }
+
+    /// Enters what has changed about learning rules, by their position in the list.
+    pub fn update_outlooks(&self, changed: &[(usize, Standing)]) {
+        if changed.is_empty() {
+            return;
+        }
+        let mut outlooks = self.outlooks.write().unwrap_or_else(PoisonError::into_inner);
+        for (position, Standing { progress, ahead }) in changed {
+            if let Some(outlook) = outlooks.get_mut(*position) {
+                (outlook.progress, outlook.ahead) = (*progress, *ahead);
+            }
+        }
     }
 
     /// How the learning rules stand that look at one of `points` (all for an empty run), as of about a second ago.

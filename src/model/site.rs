@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::model::calendar::Calendar;
 use crate::model::id::{DeviceIx, Id, LineIx, PointIx};
 use crate::model::reading::PointKind;
 use crate::model::text::{Lang, Text};
@@ -21,6 +22,8 @@ pub struct Site {
     pub name: String,
     /// IANA zone of the site, for schedules and the page.
     pub time_zone: String,
+    /// Holidays and make-up workdays.
+    pub calendar: Calendar,
     /// Language of messages and the page unless the reader chooses.
     pub lang: Lang,
     /// All lines.

@@ -100,8 +100,10 @@ impl Core {
         }
         let held = |key: &str| desk.open().any(|alarm| alarm.condition && *alarm.key == *key);
         let mut engine = Engine::new(&rules, site.points.len(), anchor.boot, &held);
-        let learners = Learners::new(&rules, &alarms_on_trial, anchor.boot);
+        engine.set_calendar(site.calendar.clone());
+        let mut learners = Learners::new(&rules, &alarms_on_trial, anchor.boot);
         learners.take_up(&mut engine, &learned);
+        live.set_outlooks(learners.outlooks(&engine));
         let mut core = Self {
             conditioner: Conditioner::new(points),
             derived: Derived::new(derived, site.points.len()),
@@ -353,9 +355,7 @@ impl Core {
         self.hour = self.local.at(&anchor);
         self.engine.set_hour(self.hour, anchor.boot, &mut self.changes);
         self.engine.set_local(self.local.offset_ms(&anchor));
-        if let Some(outlooks) = self.learners.outlooks(&self.engine) {
-            self.live.set_outlooks(outlooks);
-        }
+        self.live.update_outlooks(self.learners.changed(&self.engine));
         self.notes.extend(self.learners.models_due(&self.engine, anchor.boot).map(Kept::Models));
         self.desk.signal(&Signal::ClockUnset, anchor.trust == Trust::Unset, "", &anchor, &mut self.events);
         self.live.set_figures(self.desk.figures(anchor.boot));

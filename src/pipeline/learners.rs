@@ -3,11 +3,17 @@
 //!
 //! States are written every [`MODELS_EVERY_MS`] and at an orderly end. A power cut loses at most that much of learning;
 //! nothing that was learnt before.
+//!
+//! The live table learns once what rules there are, and from then on what has changed about them: a thousand rules that
+//! stand still cost a thousand comparisons a second and no copy.
+
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
 use crate::model::condition::{ConditionChange, Tri};
-use crate::model::finding::Outlook;
+use crate::model::finding::{Outlook, Standing};
 use crate::model::id::RuleIx;
 use crate::model::journal::{Note, Stream};
 use crate::model::site::Site;
@@ -26,20 +32,24 @@ pub(super) struct Learners {
     on_trial: Vec<bool>,
     any: bool,
     written: BootMs,
+    /// How the learning rules stood when the live table was last told, in the engine's order.
+    told: Vec<Standing>,
+    /// Room for what has changed since; never longer than `told`.
+    changed: Vec<(usize, Standing)>,
 }
 
 impl Learners {
     pub(super) fn new(rules: &[RuleDef], on_trial: &[bool], now: BootMs) -> Self {
         let any = rules.iter().any(|rule| rule.test.learns());
         let keys = rules.iter().map(|rule| Arc::clone(&rule.key)).collect();
-        Self { keys, on_trial: on_trial.to_vec(), any, written: now }
+        Self { keys, on_trial: on_trial.to_vec(), any, written: now, told: Vec::new(), changed: Vec::new() }
     }
 
     /// Goes on with what was learnt before.
     pub(super) fn take_up(&self, engine: &mut Engine, learned: &[(String, Vec<u8>)]) {
         for (key, bytes) in learned {
             let Some(ix) = self.keys.iter().position(|known| **known == **key) else { continue };
-            if !engine.take_up(rule_ix(ix), bytes) {
+            if !engine.take_up(RuleIx::at(ix), bytes) {
                 tracing::info!(rule = key, "what was learnt does not fit this rule any more; it learns anew");
             }
         }
@@ -49,11 +59,25 @@ impl Learners {
     pub(super) fn relearn(&self, engine: &mut Engine, key: &str) -> usize {
         let of_device = |known: &str| known.strip_prefix(key).is_some_and(|rest| rest.starts_with('.'));
         let meant = self.keys.iter().enumerate().filter(|(_, known)| ***known == *key || of_device(known));
-        meant.filter(|(ix, _)| engine.relearn(rule_ix(*ix))).count()
+        meant.filter(|(ix, _)| engine.relearn(RuleIx::at(*ix))).count()
     }
 
-    pub(super) fn outlooks(&self, engine: &Engine) -> Option<Vec<Outlook>> {
-        self.any.then(|| engine.outlooks(&|ix| self.key(ix)))
+    /// All learning rules as they stand, for the live table; from then on only [`Learners::changed`].
+    pub(super) fn outlooks(&mut self, engine: &Engine) -> Vec<Outlook> {
+        self.told = engine.standings().collect();
+        engine.outlooks(&|ix| self.key(ix))
+    }
+
+    /// What would read otherwise than the live table was told, by position in [`Learners::outlooks`].
+    pub(super) fn changed(&mut self, engine: &Engine) -> &[(usize, Standing)] {
+        self.changed.clear();
+        for (position, (told, now)) in self.told.iter_mut().zip(engine.standings()).enumerate() {
+            if now.differs(told) {
+                *told = now;
+                self.changed.push((position, now));
+            }
+        }
+        &self.changed
     }
 
     /// The states, if they are to be written now.
@@ -95,8 +119,4 @@ impl Learners {
     fn key(&self, ix: RuleIx) -> Option<Arc<str>> {
         self.keys.get(ix.ix()).cloned()
     }
-}
-
-fn rule_ix(ix: usize) -> RuleIx {
-    RuleIx(u32::try_from(ix).expect("fewer than 2^32 rules"))
 }

@@ -118,7 +118,8 @@ pub struct Baseline {
     total: f64,
     parts: [f64; PARTS],
     parts_seen_ms: [i64; PARTS],
-    holiday: bool,
+    /// The weekday that the day counts as, if not what it is.
+    counts_as: Option<u8>,
 }
 
 impl Default for Baseline {
@@ -132,33 +133,35 @@ impl Default for Baseline {
             total: 0.0,
             parts: [0.0; PARTS],
             parts_seen_ms: [0; PARTS],
-            holiday: false,
+            counts_as: None,
         }
     }
 }
 
 impl Baseline {
-    /// One reading of the counter, at local wall time. The day that ended with it, if one did. A day in which `holiday`
-    /// was ever set counts as a Sunday. Use between two readings is spread evenly over the time between them.
-    pub fn step(&mut self, local_ms: i64, counter: f64, holiday: bool) -> Option<Day> {
+    /// One reading of the counter, at local wall time. The day that ended with it, if one did. A day counts as
+    /// the weekday (Monday 0) that was ever told in it, as what it is otherwise. Use between two readings is spread evenly over the time between them.
+    pub fn step(&mut self, local_ms: i64, counter: f64, counts_as: Option<u8>) -> Option<Day> {
         if !counter.is_finite() || self.last.is_some_and(|(last_ms, _)| local_ms <= last_ms) {
             return None;
         }
         let day = local_ms.div_euclid(DAY_MS);
         let Some((last_ms, last)) = self.last.replace((local_ms, counter)) else {
-            (self.day, self.holiday) = (day, holiday);
+            (self.day, self.counts_as) = (day, counts_as);
             return None;
         };
         let rate = (counter - last).max(0.0) / (local_ms - last_ms) as f64;
         let known = local_ms - last_ms <= GAP_MAX_MS;
         let midnight_ms = (self.day + 1).saturating_mul(DAY_MS);
         self.add(last_ms, local_ms.min(midnight_ms), rate, known);
-        self.holiday |= holiday && day == self.day;
+        if day == self.day {
+            self.counts_as = counts_as.or(self.counts_as);
+        }
         if day == self.day {
             return None;
         }
         let told = self.close();
-        (self.day, self.holiday) = (day, holiday);
+        (self.day, self.counts_as) = (day, counts_as);
         self.add(last_ms.max(day.saturating_mul(DAY_MS)), local_ms, rate, known);
         Some(told)
     }
@@ -184,7 +187,8 @@ impl Baseline {
         let mut told = Day::default();
         if self.seen_ms >= DAY_SEEN_MS {
             // 1970-01-01 was a Thursday; Monday is day 0.
-            let weekday = if self.holiday { 6 } else { usize::try_from((self.day + 3).rem_euclid(7)).unwrap_or(0) };
+            let weekday = usize::try_from((self.day + 3).rem_euclid(7)).unwrap_or(0);
+            let weekday = self.counts_as.map_or(weekday, |day| usize::from(day % 7));
             told.total = self.weekdays[weekday].against(self.total, WEEKS_MIN);
         }
         let hours = self.parts.windows(PARTS_PER_HOUR).zip(self.parts_seen_ms.windows(PARTS_PER_HOUR));
@@ -210,7 +214,7 @@ mod tests {
         let (mut meter, mut counter, mut told) = (Baseline::default(), 0.0, Vec::new());
         for i in 0..=count * 144 {
             let (day, hour) = (i / 144, i % 144 / 6);
-            told.extend(meter.step(i * PART_MS, counter, false));
+            told.extend(meter.step(i * PART_MS, counter, None));
             let sunday = if (day + 3) % 7 == 6 { 0.5 } else { 1.0 };
             let flow = if (1..5).contains(&hour) { 0.1 } else { sunday };
             counter += (flow + if day >= leak_from { leak } else { 0.0 }) / 6.0;
@@ -244,22 +248,22 @@ mod tests {
     fn gaps_falling_counters_and_bad_stamps_do_no_harm() {
         let mut meter = Baseline::default();
         for (local_ms, counter) in [(0, 5.0), (HOUR_MS, f64::NAN), (HOUR_MS, 6.0), (HOUR_MS, 900.0), (0, 900.0)] {
-            assert_eq!(meter.step(local_ms, counter, false), None);
+            assert_eq!(meter.step(local_ms, counter, None), None);
         }
-        assert_eq!(meter.step(2 * HOUR_MS, 1.0, false), None, "an exchanged meter is no use");
-        assert_eq!(meter.step(40 * DAY_MS, 90.0, false).map(|d| d.night.is_some()), Some(false));
+        assert_eq!(meter.step(2 * HOUR_MS, 1.0, None), None, "an exchanged meter is no use");
+        assert_eq!(meter.step(40 * DAY_MS, 90.0, None).map(|d| d.night.is_some()), Some(false));
     }
 
     #[test]
     fn a_restart_changes_nothing() {
         let mut meter = Baseline::default();
         for i in 0..9_000 {
-            meter.step(i * PART_MS, i as f64, i % 700 == 0);
+            meter.step(i * PART_MS, i as f64, (i % 700 == 0).then_some(6));
         }
         let text = serde_json::to_string(&meter).expect("numbers are finite");
         let mut again: Baseline = serde_json::from_str(&text).expect("what was written");
         for i in 9_000..12_000 {
-            assert_eq!(meter.step(i * PART_MS, i as f64 * 1.1, false), again.step(i * PART_MS, i as f64 * 1.1, false));
+            assert_eq!(meter.step(i * PART_MS, i as f64 * 1.1, None), again.step(i * PART_MS, i as f64 * 1.1, None));
         }
     }
 }

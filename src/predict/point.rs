@@ -141,9 +141,9 @@ impl PointModel {
         *self = Self::new(PointSettings { limit_high, limit_low });
     }
 
-    /// From the next reading on, days count as Sundays, until told otherwise.
-    pub fn set_holiday(&mut self, holiday: bool) {
-        self.profile.set_holiday(holiday);
+    /// From the next reading on, days count as this weekday (Monday 0: a holiday is a Sunday, 6), or as what they are.
+    pub fn set_weekday(&mut self, counts_as: Option<u8>) {
+        self.profile.set_weekday(counts_as);
     }
 
     /// Memory of this point's state, in bytes.

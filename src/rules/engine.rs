@@ -6,6 +6,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use crate::model::calendar::Calendar;
 use crate::model::condition::{ConditionChange, Tri};
 use crate::model::id::{PointIx, RuleIx};
 use crate::model::quality::Quality;
@@ -14,7 +15,7 @@ use crate::model::time::BootMs;
 use crate::profile::Side;
 use crate::rules::define::{RuleDef, Test};
 use crate::rules::expr::Program;
-use crate::rules::learn::Learn;
+use crate::rules::learn::{Learn, Local};
 use crate::rules::operator::{Edges, Slope};
 
 /// All rules of a site and what they remember.
@@ -30,6 +31,7 @@ pub struct Engine {
     hour: Option<u8>,
     /// Local time minus boot time, while it is believed.
     local_offset_ms: Option<i64>,
+    calendar: Calendar,
 }
 
 /// The run of [`Engine::watchers`] that belongs to a point.
@@ -97,10 +99,11 @@ impl Engine {
             timers: BinaryHeap::new(),
             hour: None,
             local_offset_ms: None,
+            calendar: Calendar::default(),
         };
         engine.index(defs);
         for ix in 0..engine.rules.len() {
-            engine.schedule(rule_ix(ix));
+            engine.schedule(RuleIx::at(ix));
         }
         engine
     }
@@ -109,7 +112,7 @@ impl Engine {
         let mut pairs: Vec<(PointIx, RuleIx, bool)> = Vec::new();
         for (ix, def) in defs.iter().enumerate() {
             let every = !matches!(def.test, Test::Limit { .. } | Test::State { .. } | Test::When(_));
-            pairs.extend(def.test.points().into_iter().map(|point| (point, rule_ix(ix), every)));
+            pairs.extend(def.test.points().into_iter().map(|point| (point, RuleIx::at(ix), every)));
         }
         pairs.sort_by_key(|(point, rule, _)| (*point, *rule));
         for (point, rule, every) in pairs {
@@ -171,7 +174,7 @@ impl Engine {
         for ix in 0..self.rules.len() {
             let asks = self.rules.get(ix).is_some_and(|r| matches!(&r.op, Op::When(p) if p.uses_hour()));
             if asks {
-                self.evaluate(rule_ix(ix), Seen { value: f64::NAN, at: now, weak: false, alive: false }, out);
+                self.evaluate(RuleIx::at(ix), Seen { value: f64::NAN, at: now, weak: false, alive: false }, out);
             }
         }
     }
@@ -179,6 +182,11 @@ impl Engine {
     /// Tells local time, for what learns the rhythm of the week. `None` while the clock is not trusted.
     pub fn set_local(&mut self, offset_ms: Option<i64>) {
         self.local_offset_ms = offset_ms.or(self.local_offset_ms);
+    }
+
+    /// Tells the site's holidays, for what learns the rhythm of the week.
+    pub fn set_calendar(&mut self, calendar: Calendar) {
+        self.calendar = calendar;
     }
 
     /// The process stood still (stopped, suspended) for `gap_ms`: nobody could be heard in that time, so silence and
@@ -210,7 +218,7 @@ impl Engine {
     }
 
     pub(super) fn learning(&self) -> impl Iterator<Item = (RuleIx, &Learn)> {
-        let numbered = self.rules.iter().enumerate().map(|(ix, rule)| (rule_ix(ix), &rule.op));
+        let numbered = self.rules.iter().enumerate().map(|(ix, rule)| (RuleIx::at(ix), &rule.op));
         numbered.filter_map(|(ix, op)| match op {
             Op::Learn(learn) => Some((ix, &**learn)),
             _ => None,
@@ -222,8 +230,9 @@ impl Engine {
     }
 
     fn evaluate(&mut self, ix: RuleIx, seen: Seen, out: &mut Vec<ConditionChange>) {
+        let local = Local { offset_ms: self.local_offset_ms, calendar: &self.calendar };
         let Some(rule) = self.rules.get_mut(ix.ix()) else { return };
-        let raw = rule.test(&self.values, self.hour, self.local_offset_ms, seen);
+        let raw = rule.test(&self.values, self.hour, local, seen);
         // True once, of unknown age: good enough for a warning, not for an all-clear.
         let sight = matches!(rule.op, Op::Absence { .. });
         let raw = if seen.weak && raw == Tri::False && !sight { Tri::Unknown } else { raw };
@@ -244,7 +253,8 @@ impl Engine {
                 continue;
             }
             rule.queued = None;
-            rule.wake(ix, now, (&self.values, self.local_offset_ms), out);
+            let local = Local { offset_ms: self.local_offset_ms, calendar: &self.calendar };
+            rule.wake(ix, now, (&self.values, local), out);
             self.schedule(ix);
         }
     }
@@ -258,10 +268,6 @@ impl Engine {
             self.timers.push(Reverse((due, ix)));
         }
     }
-}
-
-fn rule_ix(ix: usize) -> RuleIx {
-    RuleIx(u32::try_from(ix).expect("fewer than 2^32 rules"))
 }
 
 impl Seen {
@@ -321,7 +327,7 @@ impl Rule {
     }
 
     #[allow(clippy::float_cmp)] // a state is exactly one of its values
-    fn test(&mut self, values: &[f64], hour: Option<u8>, local_offset_ms: Option<i64>, seen: Seen) -> Tri {
+    fn test(&mut self, values: &[f64], hour: Option<u8>, local: Local<'_>, seen: Seen) -> Tri {
         let v = seen.value;
         if !matches!(self.op, Op::When(_) | Op::Absence { .. }) {
             if v.is_nan() {
@@ -364,7 +370,7 @@ impl Rule {
             Op::When(program) => program.test(values, hour),
             // A device is judged by its timer.
             Op::Learn(learn) if learn.due().is_some() => self.raw,
-            Op::Learn(learn) => learn.reading(seen.at, v, local_offset_ms, self.raw),
+            Op::Learn(learn) => learn.reading(seen.at, v, local, self.raw),
         }
     }
 
@@ -428,13 +434,7 @@ impl Rule {
         }
     }
 
-    fn wake(
-        &mut self,
-        ix: RuleIx,
-        now: BootMs,
-        (table, local_offset_ms): (&[f64], Option<i64>),
-        out: &mut Vec<ConditionChange>,
-    ) {
+    fn wake(&mut self, ix: RuleIx, now: BootMs, (table, local): (&[f64], Local<'_>), out: &mut Vec<ConditionChange>) {
         match &mut self.op {
             Op::Absence { after_ms, last } => {
                 let silent_at = last.plus(*after_ms);
@@ -452,7 +452,7 @@ impl Rule {
                 }
             }
             Op::Learn(learn) => {
-                if let Some((at, raw)) = learn.sample(now, table, local_offset_ms) {
+                if let Some((at, raw)) = learn.sample(now, table, local) {
                     self.settle(ix, raw, at, out);
                 }
             }

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use findings::{ahead, baseline_finding, change_finding, device_finding, peer_judgement, point_finding};
 
+use crate::model::calendar::Calendar;
 use crate::model::condition::Tri;
 use crate::model::finding::{Ahead, Finding};
 use crate::model::id::PointIx;
@@ -38,6 +39,15 @@ const CHANGED: f64 = 5.0;
 /// own since its memory was drawn together (3: numbers of one to four bytes); what was written before is not read.
 const FORM: u8 = 2;
 const POINT_FORM: u8 = 3;
+
+/// Local time as the engine knows it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Local<'a> {
+    /// Local time minus boot time, while it is believed.
+    pub(super) offset_ms: Option<i64>,
+    /// What days count as.
+    pub(super) calendar: &'a Calendar,
+}
 
 /// A detector and what it has seen.
 #[derive(Debug)]
@@ -213,8 +223,8 @@ impl Learn {
     }
 
     /// A good value of the point it looks at; `before` is the judgement that stands until there is another.
-    pub(super) fn reading(&mut self, at: BootMs, value: f64, local_offset_ms: Option<i64>, before: Tri) -> Tri {
-        let (clock_ms, learning) = self.turn(at, local_offset_ms);
+    pub(super) fn reading(&mut self, at: BootMs, value: f64, local: Local<'_>, before: Tri) -> Tri {
+        let (clock_ms, learning) = self.turn(at, local.offset_ms);
         let point = self.points.first().copied().unwrap_or(PointIx(0));
         match &mut self.kind {
             Kind::Trend(trend) => {
@@ -233,6 +243,7 @@ impl Learn {
             }
             Kind::Point { model, mean } => {
                 let Some(value) = mean.push(clock_ms, value) else { return before };
+                model.set_weekday(local.calendar.counts_as(clock_ms));
                 let verdict = model.step(clock_ms, value, learning);
                 if learning {
                     return Tri::Unknown;
@@ -241,8 +252,7 @@ impl Learn {
                 Tri::from(verdict.alarm)
             }
             Kind::Baseline { model, night, deviation, off } => {
-                // The calendar of holidays comes with the site's plans; until then a holiday is the weekday that it is.
-                let day = model.step(clock_ms, value, false);
+                let day = model.step(clock_ms, value, local.calendar.counts_as(clock_ms));
                 if let Some(told) = day.and_then(|d| if *night { d.night } else { d.total }) {
                     let share = told.deviation();
                     *off = if *night { share > *deviation } else { share.abs() > *deviation };
@@ -269,7 +279,7 @@ impl Learn {
     }
 
     /// Takes a snapshot of the device if one is due; `table` holds the site's present values, NaN where unknown.
-    pub(super) fn sample(&mut self, now: BootMs, table: &[f64], local_offset_ms: Option<i64>) -> Option<(BootMs, Tri)> {
+    pub(super) fn sample(&mut self, now: BootMs, table: &[f64], local: Local<'_>) -> Option<(BootMs, Tri)> {
         let Sampler { every_ms, next, values } = self.sampler.as_mut()?;
         if *next > now {
             return None;
@@ -284,7 +294,7 @@ impl Learn {
             // Nothing is known of the device: neither learnt from nor judged.
             return Some((at, Tri::Unknown));
         }
-        let (clock_ms, learning) = self.turn(at, local_offset_ms);
+        let (clock_ms, learning) = self.turn(at, local.offset_ms);
         let values = &self.sampler.as_ref()?.values;
         let (raw, finding) = match &mut self.kind {
             Kind::Device(model) => {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::model::calendar::Calendar;
 use crate::model::condition::{ConditionChange, Tri};
 use crate::model::finding::FindingKind;
 use crate::model::id::{PointIx, RuleIx};
@@ -155,4 +156,46 @@ fn a_day_of_much_use_is_told_the_day_after() {
     }
     let told: Vec<(i64, Tri)> = out.iter().map(|c| (c.at.0 / 86_400_000, c.to)).collect();
     assert_eq!(told, [(0, Tri::False), (31, Tri::True), (32, Tri::False)]);
+}
+
+/// A site that rests on its holidays: by the calendar nothing is odd about that, without it the day is told.
+#[test]
+fn a_holiday_is_compared_with_sundays() {
+    let day_ms = 86_400_000;
+    let first = LOCAL_MS.div_euclid(day_ms);
+    // LOCAL_MS is a Sunday; day 52 is a Wednesday.
+    let holiday = (first + 52, first + 52);
+    for (calendar, told) in [(Calendar::new(&[holiday], &[]), false), (Calendar::default(), true)] {
+        let test = Test::Baseline { point: PointIx(0), night: false, deviation: 0.15 };
+        let (mut engine, mut out) = (engine(&test), Vec::new());
+        engine.set_calendar(calendar);
+        let mut counter = 0.0;
+        for quarter in 0..(56 * 96_i64) {
+            let day = quarter / 96;
+            counter += if day % 7 == 0 || day == 52 { 0.3 } else { 1.0 };
+            feed(&mut engine, quarter * 900, &[counter], &mut out);
+        }
+        assert_eq!(raised(&out).is_some(), told, "{out:?}");
+    }
+}
+
+#[test]
+fn a_point_expects_on_a_holiday_what_it_sees_on_sundays() {
+    let day_ms = 86_400_000;
+    let first = LOCAL_MS.div_euclid(day_ms);
+    let holiday = 52;
+    for (calendar, told) in
+        [(Calendar::new(&[(first + holiday, first + holiday)], &[]), false), (Calendar::default(), true)]
+    {
+        let test = Test::Anomaly { point: PointIx(0), every_ms: 0, learn_ms: 35 * day_ms };
+        let (mut engine, mut out) = (engine(&test), Vec::new());
+        engine.set_calendar(calendar);
+        for ten in 0..((holiday + 1) * 144) {
+            let day = ten / 144;
+            let level = if day % 7 == 0 || day == holiday { 10.0 } else { 40.0 };
+            feed(&mut engine, ten * 600, &[level + noise(ten, 0.0)], &mut out);
+        }
+        let told_then = out.iter().any(|c| c.to == Tri::True && c.at.0 / day_ms == holiday);
+        assert_eq!(told_then, told, "{out:?}");
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::finding::Outlook;
+use crate::model::finding::{Outlook, Standing};
 use crate::model::id::RuleIx;
 use crate::rules::engine::{Engine, Op};
 
@@ -32,7 +32,12 @@ impl Engine {
         }
     }
 
-    /// How each learning rule stands.
+    /// How each learning rule stands, in the order of [`Engine::outlooks`]; copies nothing but numbers.
+    pub fn standings(&self) -> impl Iterator<Item = Standing> {
+        self.learning().map(|(_, learn)| Standing { progress: learn.progress(), ahead: learn.ahead() })
+    }
+
+    /// All learning rules, with their names and points.
     #[must_use]
     pub fn outlooks(&self, key: &dyn Fn(RuleIx) -> Option<Arc<str>>) -> Vec<Outlook> {
         let outlook = |(ix, learn): (RuleIx, &super::learn::Learn)| {

@@ -98,6 +98,13 @@ pub const CAMERA: Code = code(
     "摄像机或立面的配置前后不符。",
 );
 
+/// A day of the calendar that cannot be.
+pub const DAY: Code = code(
+    "GH1216",
+    "A day of the calendar is declared twice, or as two things, or needlessly.",
+    "日历中的日期重复、矛盾或多余。",
+);
+
 /// A point that cannot be read as written.
 pub const UNREACHABLE: Code = code("GH1301", "A point that no request can read.", "任何请求都读不到的测点。");
 /// Byte order that does not fit.
@@ -160,6 +167,7 @@ pub const ALL: &[Code] = &[
     SHEET,
     IDLE,
     CAMERA,
+    DAY,
     UNREACHABLE,
     ORDER,
     POINT_SETTING,

@@ -11,6 +11,7 @@ mod tally;
 
 use std::sync::Arc;
 
+use crate::model::calendar::Calendar;
 use crate::model::id::{PointIx, RuleIx};
 use crate::model::reading::{Reading, Value};
 use crate::model::stored::PastReading;
@@ -43,7 +44,7 @@ pub(super) struct Watched {
     pub(super) thinned: bool,
 }
 
-/// The range asked for, UTC milliseconds, and the zone of the site.
+/// The range asked for, UTC milliseconds, and the zone and the calendar of the site.
 #[derive(Debug, Clone)]
 pub(super) struct Span {
     /// Firings are counted from here.
@@ -52,6 +53,7 @@ pub(super) struct Span {
     pub(super) to_ms: i64,
     /// IANA name.
     pub(super) zone: String,
+    pub(super) calendar: Calendar,
 }
 
 /// What the record holds and lacks, in the range asked for unless said otherwise.
@@ -85,6 +87,7 @@ struct Run {
     points: usize,
     engine: Engine,
     local: LocalHour,
+    calendar: Calendar,
     next_quarter: i64,
     tally: Tally,
     changes: Vec<crate::model::condition::ConditionChange>,
@@ -267,12 +270,14 @@ impl Run {
         let engine = Engine::new(std::slice::from_ref(&def), points, BootMs(span.from_ms), &|_| false);
         let tally = Tally::new(&def.test, span);
         let local = LocalHour::new(&span.zone);
-        Self { def, points, engine, local, next_quarter: 0, tally, changes: Vec::new() }
+        let calendar = span.calendar.clone();
+        Self { def, points, engine, local, calendar, next_quarter: 0, tally, changes: Vec::new() }
     }
 
     fn start(&mut self, at_ms: i64) {
         let held = self.tally.is_open();
         self.engine = Engine::new(std::slice::from_ref(&self.def), self.points, BootMs(at_ms), &|_| held);
+        self.engine.set_calendar(self.calendar.clone());
         self.look_at_clock(at_ms);
     }
 
@@ -293,8 +298,8 @@ impl Run {
         self.next_quarter = (at_ms.div_euclid(QUARTER_MS) + 1) * QUARTER_MS;
         self.drain();
         if !self.tally.judges() && self.def.test.learns() {
-            let outlooks = self.engine.outlooks(&|_| Some(Arc::clone(&self.def.key)));
-            self.tally.learnt(at_ms, outlooks.first().map_or(0.0, |o| o.progress));
+            let progress = self.engine.standings().next().map_or(0.0, |standing| standing.progress);
+            self.tally.learnt(at_ms, progress);
         }
     }
 

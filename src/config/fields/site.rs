@@ -5,7 +5,7 @@ use crate::config::fields::profile::POINT;
 use crate::config::fields::vision::{CAMERA, FACADE, VISION};
 use crate::config::fields::{CREDENTIAL, PORT};
 use crate::config::notation::net::HOST;
-use crate::config::notation::{BIND, BROKER_URL, HTTP_URL, MODE, PROFILE, TOPIC};
+use crate::config::notation::{BIND, BROKER_URL, DAYS, HTTP_URL, MODE, PROFILE, TOPIC};
 use crate::text::field::{ANY_NUMBER, Bi, Field, Kind, LINE, Scalar, Table, bi, default, optional, required};
 
 const PATH: Kind = Kind::Text { max: 4096 };
@@ -57,9 +57,28 @@ static SITE: Table = Table {
             Scalar::Text("zh-CN"),
             bi("language of messages and page", "消息与页面语言"),
         ),
+        optional(
+            "holidays",
+            DAYS_LIST,
+            bi(
+                "public holidays, days or ranges of days: they count as Sundays for what learns the rhythm of the week",
+                "法定节假日（某日或起止日期）：学习每周规律的检测按星期日看待",
+            ),
+        ),
+        optional(
+            "workdays",
+            DAYS_LIST,
+            bi(
+                "weekends that are worked to make up for holidays: a Saturday counts as a Friday, a Sunday as a Monday",
+                "调休上班的周末：星期六按星期五、星期日按星期一看待",
+            ),
+        ),
     ],
     one_of: &[],
 };
+
+/// A few years of holidays.
+const DAYS_LIST: Kind = Kind::List { of: &Kind::Checked(&DAYS), max: 100 };
 
 const LANGS: &[(&str, Bi)] = &[("zh-CN", bi("Chinese", "简体中文")), ("en", bi("English", "英文"))];
 

@@ -40,7 +40,8 @@ pub(super) struct Profile {
     /// What a deviation of byte 1 means, in the point's unit; 0 until days are told apart, fixed then.
     unit: f32,
     since_ms: Option<i64>,
-    holiday: bool,
+    /// The weekday that today counts as, if not what it is.
+    counts_as: Option<u8>,
 }
 
 /// Where in the rhythm a moment lies.
@@ -53,21 +54,22 @@ struct Place {
 }
 
 impl Profile {
-    /// A holiday behaves as a Sunday.
-    pub(super) fn set_holiday(&mut self, holiday: bool) {
-        self.holiday = holiday;
+    /// Monday 0; a number that is no weekday says nothing.
+    pub(super) fn set_weekday(&mut self, counts_as: Option<u8>) {
+        self.counts_as = counts_as.filter(|day| *day < 7);
     }
 
     fn place(&self, local_ms: i64) -> Place {
         let hours = local_ms.rem_euclid(DAY_MS) as f64 / HOUR_MS as f64;
         let hour = usize::try_from(local_ms.rem_euclid(DAY_MS) / HOUR_MS).unwrap_or(0);
         // 1970-01-01 was a Thursday; Monday is day 0.
-        let weekday = if self.holiday { 6 } else { (local_ms.div_euclid(DAY_MS) + 3).rem_euclid(7) };
+        let weekday = (local_ms.div_euclid(DAY_MS) + 3).rem_euclid(7);
         let part = hours.fract();
         let (around, share) =
             if part >= 0.5 { ((hour, (hour + 1) % 24), part - 0.5) } else { (((hour + 23) % 24, hour), part + 0.5) };
         let byte = |n: usize| u8::try_from(n).unwrap_or(0);
-        Place { now: (u8::try_from(weekday).unwrap_or(0), byte(hour)), around, share }
+        let weekday = self.counts_as.unwrap_or(u8::try_from(weekday).unwrap_or(0));
+        Place { now: (weekday, byte(hour)), around, share }
     }
 
     /// Level expected at `local_ms`; `otherwise` where an hour has never been seen.

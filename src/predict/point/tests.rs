@@ -136,7 +136,7 @@ fn maintenance_begins_anew_and_holidays_are_sundays() {
     let value = |i: i64| if sunday(i) || i >= wednesday { 10.0 } else { 40.0 } + noise(i);
     run(&mut model, 0, wednesday, value);
     let mut told = model.clone();
-    told.set_holiday(true);
+    told.set_weekday(Some(6));
     let width = |v: PointVerdict| v.expected_low.min(v.expected_high);
     let (plain, holiday) = (model.step(at_ms(wednesday), 10.0, false), told.step(at_ms(wednesday), 10.0, false));
     assert!(width(holiday) < width(plain) - 10.0, "{plain:?} {holiday:?}");

@@ -31,7 +31,12 @@ fn above(limit: f64) -> Test {
 
 /// Runs one rule over a record whose range begins at second `from` and ends at second `to`.
 fn run(def: RuleDef, watched: Watched, (from, to): (i64, i64), readings: &[PastReading]) -> (Coverage, Tally) {
-    let span = Span { from_ms: T0 + from * S, to_ms: T0 + to * S, zone: "Asia/Shanghai".to_owned() };
+    let span = Span {
+        from_ms: T0 + from * S,
+        to_ms: T0 + to * S,
+        zone: "Asia/Shanghai".to_owned(),
+        calendar: Calendar::default(),
+    };
     let mut replay = Replay::new(vec![def], vec![watched], 1, span);
     for reading in readings {
         replay.reading(reading);
