@@ -31,6 +31,8 @@ pub mod backtest;
 pub mod baseline;
 pub mod change;
 pub mod device;
+#[cfg(test)]
+mod noise;
 pub mod peer;
 pub mod point;
 pub mod trend;

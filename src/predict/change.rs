@@ -71,12 +71,10 @@ impl Change {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::predict::noise::even;
 
-    /// Noise between -1 and 1 that comes out the same every time.
     fn noise(i: u32) -> f64 {
-        f64::from(i.wrapping_mul(2_654_435_761).rotate_left(13).wrapping_mul(2_246_822_519) >> 8)
-            / f64::from(1_u32 << 23)
-            - 1.0
+        even(0, u64::from(i))
     }
 
     fn told(scale: f64, shift: f64) -> Vec<f64> {

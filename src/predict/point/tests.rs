@@ -1,22 +1,10 @@
 //! Streams of known shape: what must be found, what must stay quiet, and what must change nothing.
 
 use super::*;
+use crate::predict::noise::normal as noise;
 
 const MINUTE_MS: i64 = 60_000;
 const LEARN: i64 = 600;
-
-/// A repeatable noise of mean 0 and spread 1, without a random number crate.
-fn noise(i: i64) -> f64 {
-    let mut x = u64::try_from(i).expect("not negative").wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0xD1B5_4A32_D192_ED03;
-    let mut sum = 0.0;
-    for _ in 0..12 {
-        x ^= x << 13;
-        x ^= x >> 7;
-        x ^= x << 17;
-        sum += (x >> 11) as f64 / (1_u64 << 53) as f64;
-    }
-    sum - 6.0
-}
 
 /// A value with a daily rhythm, read every five minutes.
 fn daily(i: i64) -> f64 {
