@@ -78,16 +78,12 @@ impl Profile {
         let known = |hour: usize| if self.seen[hour] > 0 { f64::from(self.hours[hour]) } else { otherwise };
         let pooled = known(a) * (1.0 - share) + known(b) * share;
         let weeks = self.since_ms.is_some_and(|since| local_ms.saturating_sub(since) >= POOLED_DAYS * DAY_MS);
-        pooled + if weeks { self.deviation(now) * f64::from(self.unit) } else { 0.0 }
+        pooled + if weeks { f64::from(self.deviation(now)) * f64::from(self.unit) } else { 0.0 }
     }
 
     /// Of an hour of the week, in units.
-    fn deviation(&self, at: (u8, u8)) -> f64 {
-        if self.now == Some(at) {
-            f64::from(self.own)
-        } else {
-            unpacked(self.week[usize::from(at.0)][usize::from(at.1)])
-        }
+    fn deviation(&self, at: (u8, u8)) -> f32 {
+        if self.now == Some(at) { self.own } else { unpacked(self.week[usize::from(at.0)][usize::from(at.1)]) }
     }
 
     /// Learns `value`, which came `gap_ms` after the last one and lay `clipped` from what was expected.
@@ -126,20 +122,20 @@ impl Profile {
             self.week[usize::from(day)][usize::from(hour)] = packed(f64::from(self.own), rounding);
         }
         self.now = None;
-        self.own = self.deviation(next) as f32;
+        self.own = self.deviation(next);
         self.now = Some(next);
     }
 }
 
 /// Units that a byte means.
-fn unpacked(byte: i8) -> f64 {
-    f64::from(byte) * f64::from(byte.unsigned_abs())
+fn unpacked(byte: i8) -> f32 {
+    f32::from(byte) * f32::from(byte.unsigned_abs())
 }
 
 /// One of the two bytes around `units`: the upper one from the share `1 - rounding` of the way to it on.
 #[allow(clippy::cast_possible_truncation)] // Clamped first.
 fn packed(units: f64, rounding: f64) -> i8 {
     let below = (units.abs().sqrt() * units.signum()).floor().clamp(-BYTE_MAX, BYTE_MAX - 1.0) as i8;
-    let (low, high) = (unpacked(below), unpacked(below + 1));
+    let (low, high) = (f64::from(unpacked(below)), f64::from(unpacked(below + 1)));
     if (units - low) / (high - low) + rounding >= 1.0 { below + 1 } else { below }
 }
