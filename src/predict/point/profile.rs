@@ -83,7 +83,8 @@ impl Profile {
 
     /// Of an hour of the week, in units.
     fn deviation(&self, at: (u8, u8)) -> f32 {
-        if self.now == Some(at) { self.own } else { unpacked(self.week[usize::from(at.0)][usize::from(at.1)]) }
+        let known = self.week.get(usize::from(at.0)).and_then(|day| day.get(usize::from(at.1)));
+        if self.now == Some(at) { self.own } else { known.map_or(0.0, |byte| unpacked(*byte)) }
     }
 
     /// Learns `value`, which came `gap_ms` after the last one and lay `clipped` from what was expected.
@@ -118,8 +119,9 @@ impl Profile {
 
     /// Puts the hour that is over away, rounded up from `rounding` on, and takes out the one that begins.
     fn turn(&mut self, next: (u8, u8), rounding: f64) {
-        if let Some((day, hour)) = self.now {
-            self.week[usize::from(day)][usize::from(hour)] = packed(f64::from(self.own), rounding);
+        let over = self.now.and_then(|(day, hour)| self.week.get_mut(usize::from(day))?.get_mut(usize::from(hour)));
+        if let Some(byte) = over {
+            *byte = packed(f64::from(self.own), rounding);
         }
         self.now = None;
         self.own = self.deviation(next);

@@ -64,6 +64,8 @@ fn short(number: f64) -> i16 {
 pub(super) struct Shapes {
     scale: Scale,
     last: [i16; SPAN],
+    /// Of `last` from 2, 4, 8 and 16 readings back on, to twice as far.
+    sums: [i32; 4],
     /// The first part of every remembered shape, the second of every one, and so on: so all are compared at once.
     known: [[i16; SHAPES]; PARTS],
     /// Of every remembered shape; 0 where there is none yet.
@@ -77,12 +79,7 @@ impl Shapes {
     #[allow(clippy::cast_possible_truncation)] // Seven digits of a distance are plenty.
     pub(super) fn step(&mut self, value: f64, spread: f64, level: f64) -> f64 {
         self.follow(value, spread, level);
-        self.last.copy_within(0..SPAN - 1, 1);
-        self.last[0] = self.scale.number(value);
-        let mean = |from: usize, to: usize| {
-            self.last[from..to].iter().map(|n| i32::from(*n)).sum::<i32>() as f32 / (to - from) as f32
-        };
-        let parts = [mean(0, 1), mean(1, 2), mean(2, 4), mean(4, 8), mean(8, 16), mean(16, 32)];
+        let parts = self.enter(self.scale.number(value));
         let mut squares = [0.0_f32; SHAPES];
         for (known, part) in self.known.iter().zip(parts) {
             for (square, known) in squares.iter_mut().zip(known) {
@@ -117,6 +114,18 @@ impl Shapes {
         far
     }
 
+    /// Takes the newest value; tells the means of the parts. The sums move on by what enters and what leaves them.
+    fn enter(&mut self, number: i16) -> [f32; PARTS] {
+        let means = [2, 4, 8, 16].map(|from: usize| {
+            let sum = &mut self.sums[from.trailing_zeros() as usize - 1];
+            *sum += i32::from(self.last[from - 1]) - i32::from(self.last[2 * from - 1]);
+            *sum as f32 / from as f32
+        });
+        self.last.copy_within(0..SPAN - 1, 1);
+        self.last[0] = number;
+        [f32::from(number), f32::from(self.last[1]), means[0], means[1], means[2], means[3]]
+    }
+
     /// Takes the place of the shape least used; the empty places are.
     fn remember(&mut self, parts: [f32; PARTS]) {
         let least = self.uses.iter().enumerate().min_by(|a, b| a.1.total_cmp(b.1)).map_or(0, |(i, _)| i);
@@ -135,5 +144,6 @@ impl Shapes {
         for number in self.last.iter_mut().chain(self.known.as_flattened_mut()) {
             *number = new.number(old.zero + old.unit * f64::from(*number));
         }
+        self.sums = [2, 4, 8, 16].map(|from| self.last[from..2 * from].iter().map(|n| i32::from(*n)).sum());
     }
 }
