@@ -18,6 +18,7 @@ use crate::model::link::{FieldEvent, LinkChange, LinkOf, LinkState};
 use crate::model::live::Live;
 use crate::model::quality::Quality;
 use crate::model::site::Site;
+use crate::model::text::Text;
 use crate::profile::PointSource;
 use crate::southbound::modbus::{LineRequest, ModbusDevice, ModbusLine};
 use crate::southbound::mqtt::route::Flood;
@@ -155,7 +156,10 @@ fn tell_lost(wires: &Wires, line: LineIx) {
         of: LinkOf::Line(line),
         state: LinkState::Down,
         quality: Quality::BadLink,
-        reason: "the line's task failed and is being started anew; see the log".to_owned(),
+        reason: Text::new(
+            "该线路的程序任务出错，正在重新启动；详见日志",
+            "the line's task failed and is being started anew; see the log",
+        ),
         at: wires.clock.boot(),
     };
     if wires.out.try_send(FieldEvent::Link(change)).is_err() {

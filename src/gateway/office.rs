@@ -378,7 +378,7 @@ impl Inspector {
             parts.push(HealthPart {
                 name: format!("link {}", line.id),
                 ok: matches!(link.state, LinkState::Up | LinkState::Initial),
-                note: link.reason,
+                note: link.reason.en.to_string(),
             });
         }
         // A dead line is an alarm, not an ill gateway.

@@ -41,6 +41,7 @@ use crate::model::link::{FieldEvent, LinkChange, LinkOf, LinkState, LinkStats};
 use crate::model::live::Live;
 use crate::model::quality::Quality;
 use crate::model::reading::Scan;
+use crate::model::text::Text;
 
 /// User name and password, already read from its credential. `Debug` shows no secret.
 #[derive(Clone, PartialEq, Eq)]
@@ -128,7 +129,7 @@ impl Outlet {
         }
     }
 
-    async fn line(&self, state: LinkState, reason: String) {
+    async fn line(&self, state: LinkState, reason: Text) {
         let quality = if state == LinkState::Up { Quality::Good } else { Quality::BadLink };
         let at = self.clock.boot();
         self.emit(FieldEvent::Link(LinkChange { of: LinkOf::Line(self.line), state, quality, reason, at })).await;

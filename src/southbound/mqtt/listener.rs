@@ -44,6 +44,7 @@ use super::backoff::Backoff;
 use super::limits::{CONNECT_WAIT, PAYLOAD_BYTES_MAX};
 use super::{DeviceLogin, Outlet, Router, Wiring, topic};
 use crate::model::link::LinkState;
+use crate::model::text::Text;
 use crate::southbound::LinePath;
 use access::Access;
 use door::{Command, Door, Guest};
@@ -238,7 +239,7 @@ impl MqttListenLine {
         let at = listener.local_addr().map_or_else(|_| self.bind.to_string(), |at| at.to_string());
         let shared = Arc::clone(&self.shared);
         shared.router.lock().unwrap_or_else(PoisonError::into_inner).line_up(shared.outlet.clock.boot());
-        shared.outlet.line(LinkState::Up, format!("listening on {at}")).await;
+        shared.outlet.line(LinkState::Up, Text::new(&format!("正在监听 {at}"), &format!("listening on {at}"))).await;
         let mut connections = JoinSet::new();
         let mut tick = interval(Duration::from_secs(1));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -278,7 +279,7 @@ impl MqttListenLine {
                 return Some(listener);
             }
             if let Err(error) = self.bind().await {
-                self.shared.outlet.line(LinkState::Down, error.to_string()).await;
+                self.shared.outlet.line(LinkState::Down, Text::same(&error.to_string())).await;
                 self.shared.outlet.heartbeat.fetch_add(1, Ordering::Relaxed);
                 tokio::select! {
                     () = self.shared.stop.cancelled() => return None,

@@ -16,6 +16,8 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
 use super::BadBroker;
+use crate::model::text::Text;
+use crate::southbound::io_zh;
 use crate::southbound::mqtt::Login;
 use crate::southbound::mqtt::limits::{BROKER_INFLIGHT_MAX, CLIENT_KEEP_ALIVE, PACKET_BYTES_MAX};
 use crate::southbound::{LineConfig, LinePath};
@@ -49,7 +51,7 @@ pub(in crate::southbound) trait ToBroker {
 /// The receiving half. Dropping a pending `next` may lose data: hold on to it until it answers.
 pub(in crate::southbound) trait Feed {
     /// The next event, or why the connection is over, in words.
-    async fn next(&mut self) -> Result<FromBroker, String>;
+    async fn next(&mut self) -> Result<FromBroker, Text>;
 }
 
 impl Broker {
@@ -83,16 +85,26 @@ impl Broker {
     }
 
     /// Connects: name look-up, TCP, TLS and CONNACK within one deadline.
-    pub(in crate::southbound) async fn connect(&self) -> Result<(Rumqtt, RumqttFeed), String> {
+    pub(in crate::southbound) async fn connect(&self) -> Result<(Rumqtt, RumqttFeed), Text> {
         let (client, mut feed) = AsyncClient::new(self.options.clone(), BROKER_INFLIGHT_MAX);
         let seconds = self.timeout.as_secs().max(1);
         feed.network_options.set_connection_timeout(seconds.saturating_add(1));
         feed.network_options.set_tcp_nodelay(true);
         match tokio::time::timeout(self.timeout, feed.poll()).await {
             Ok(Ok(Event::Incoming(Packet::ConnAck(_)))) => Ok((Rumqtt(client), RumqttFeed(feed))),
-            Ok(Ok(other)) => Err(format!("{} answered CONNECT with {other:?}", self.address())),
-            Ok(Err(error)) => Err(format!("{}: {}", self.address(), words(&error))),
-            Err(_) => Err(format!("{} did not answer within {} ms", self.address(), self.timeout.as_millis())),
+            Ok(Ok(other)) => {
+                let to = self.address();
+                let zh = format!("{to} 对 CONNECT 的应答是 {other:?}");
+                Err(Text::new(&zh, &format!("{to} answered CONNECT with {other:?}")))
+            }
+            Ok(Err(error)) => {
+                let (to, why) = (self.address(), words(&error));
+                Err(Text::new(&format!("{to}：{}", why.zh), &format!("{to}: {}", why.en)))
+            }
+            Err(_) => {
+                let (to, ms) = (self.address(), self.timeout.as_millis());
+                Err(Text::new(&format!("{to} 在 {ms} 毫秒内没有应答"), &format!("{to} did not answer within {ms} ms")))
+            }
         }
     }
 }
@@ -138,13 +150,20 @@ fn tls_config(ca_pem: Option<&[u8]>) -> Result<TlsConfiguration, BadBroker> {
     Ok(TlsConfiguration::Rustls(Arc::new(config)))
 }
 
-fn words(error: &ConnectionError) -> String {
+fn words(error: &ConnectionError) -> Text {
     match error {
         ConnectionError::ConnectionRefused(
             ConnectReturnCode::BadUserNamePassword | ConnectReturnCode::NotAuthorized,
-        ) => "the broker refuses user name or password (check the line's credential)".to_owned(),
-        ConnectionError::ConnectionRefused(code) => format!("the broker refuses the connection: {code:?}"),
-        other => other.to_string(),
+        ) => Text::new(
+            "代理拒绝用户名或密码（请检查线路的 credential）",
+            "the broker refuses user name or password (check the line's credential)",
+        ),
+        ConnectionError::ConnectionRefused(code) => {
+            Text::new(&format!("代理拒绝连接：{code:?}"), &format!("the broker refuses the connection: {code:?}"))
+        }
+        ConnectionError::Io(error) => Text::new(&io_zh(error), &error.to_string()),
+        // Of TLS and the protocol: there is no more than the library's words.
+        other => Text::same(&other.to_string()),
     }
 }
 
@@ -169,7 +188,7 @@ impl ToBroker for Rumqtt {
 pub(in crate::southbound) struct RumqttFeed(EventLoop);
 
 impl Feed for RumqttFeed {
-    async fn next(&mut self) -> Result<FromBroker, String> {
+    async fn next(&mut self) -> Result<FromBroker, Text> {
         match self.0.poll().await {
             Ok(Event::Incoming(Packet::Publish(publish))) => Ok(FromBroker::Publish(publish)),
             Ok(Event::Incoming(Packet::SubAck(ack))) => {
