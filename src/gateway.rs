@@ -13,6 +13,7 @@ mod field;
 mod health;
 mod office;
 mod ports;
+mod publish;
 mod secrets;
 mod tables;
 mod vision;
@@ -145,7 +146,7 @@ impl Gateway {
         let keys = site.points.iter().map(|p| Arc::clone(&p.key)).collect();
         let store = crate::store::open(&config.store, keys, Arc::clone(&clock))?;
         let field = Field::prepare(&config, &site, &store.opened.unsupported, credentials, &store.gateway_id)?;
-        let office = OfficeParts::prepare(&config, credentials, std::mem::take(&mut defs.limits))?;
+        let office = OfficeParts::prepare(&config, credentials, &store.gateway_id, std::mem::take(&mut defs.limits))?;
         let standing = store.opened.open_alarms.iter().map(|alarm| Arc::clone(&alarm.key));
         let mut cases = Cases::prepare(&config, &store, standing);
         let vision = Vision::prepare(&config, credentials, &store.gateway_id)?;

@@ -25,7 +25,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("api", "model clock"),
     ("pipeline", "model clock conditioning rules alarms health"),
     ("supervise", "clock"),
-    ("config", "model text profile southbound conditioning rules alarms store northbound api"),
+    ("config", "model text profile southbound conditioning rules alarms cases store northbound api"),
     (
         "gateway",
         "model clock profile falling southbound conditioning rules alarms cases health store northbound api pipeline supervise \

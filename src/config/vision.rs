@@ -137,6 +137,7 @@ impl Walk<'_, '_, '_> {
             id,
             name: own("name")?,
             at: own("at")?,
+            serial: own("serial").unwrap_or_default(),
             facade: record.id("facade").cloned(),
             view,
             shields: shields?,

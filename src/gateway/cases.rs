@@ -11,9 +11,10 @@ use tokio::sync::{Mutex, broadcast, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::api::ports::{ActFuture, CaseBook, CaseFileInfo};
+use crate::cases::CasesConfig;
 use crate::cases::bundle::{self, Bundle};
-use crate::cases::desk::{Restored, SEEN_MAX, Settings};
-use crate::cases::evidence::{Evidence, FileKind, QUOTA_BYTES};
+use crate::cases::desk::{Restored, SEEN_MAX};
+use crate::cases::evidence::{Evidence, FileKind};
 use crate::cases::figures;
 use crate::cases::ports::{Footage, Hands, Judge, Keeper, Keeping, NoFootage, NoJudge, Request};
 use crate::cases::runner::{Inbox, Parts, Runner};
@@ -28,7 +29,7 @@ use crate::model::case::{
 };
 use crate::model::casebook::Statistics;
 use crate::model::desk::{DeskCommand, Reply};
-use crate::model::facade::{CameraPlace, Facade, Watched};
+use crate::model::facade::{CameraPlace, Facade, ShieldZone, Watched};
 use crate::model::intake::Intake;
 use crate::model::journal::Note;
 use crate::model::live::LiveEvent;
@@ -48,6 +49,7 @@ const DAY_MS: i64 = 24 * 3_600_000;
 /// The case desk, ready to run. Sites without cameras have none.
 #[derive(Debug)]
 pub(super) struct Cases {
+    config: CasesConfig,
     watched: Arc<Watched>,
     judge: Arc<dyn Judge>,
     /// Replaced by the intake's fetcher where there is one.
@@ -89,6 +91,7 @@ impl Cases {
         let (intake, sightings) = mpsc::channel(INTAKE_MAX);
         let (asks, requests) = mpsc::channel(REQUESTS_MAX);
         Some(Self {
+            config: config.cases.clone(),
             watched: Arc::new(watched(config)),
             judge: Arc::new(Physics::of(config)),
             footage: Arc::new(NoFootage),
@@ -105,7 +108,7 @@ impl Cases {
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new(&self.dir, QUOTA_BYTES)
+        Evidence::new(&self.dir, self.config.evidence)
     }
 
     /// The cases as the page sees them.
@@ -139,7 +142,7 @@ impl Cases {
     async fn runner(&self, wires: CaseWires, stop: CancellationToken) -> Result<Runner, String> {
         // Before reading, so that nothing falls between.
         let events = wires.events.subscribe();
-        let settings = Settings::default();
+        let settings = self.config.desk.clone();
         let (reader, evidence) = (self.store.1.clone(), self.evidence());
         let from = wires.clock.anchor().wall.0.saturating_sub(settings.repeat_days * DAY_MS);
         let read = tokio::task::spawn_blocking(move || {
@@ -149,6 +152,7 @@ impl Cases {
                 open: kept.open,
                 past: kept.past,
                 seen: kept.seen,
+                promised: kept.promised,
             })
         });
         let restored = read.await.map_err(|e| e.to_string())?.map_err(|e| e.to_string())?;
@@ -185,8 +189,13 @@ fn watched(config: &Config) -> Watched {
         id: c.id.to_string(),
         name: c.name.clone(),
         facade: c.facade.as_ref().map(ToString::to_string),
-        serial: String::new(),
+        serial: c.serial.clone(),
         frame: c.view.frame,
+        shields: c
+            .shields
+            .iter()
+            .map(|zone| ShieldZone { name: zone.name.clone(), polygon: zone.polygon.clone() })
+            .collect(),
     };
     Watched {
         facades: config.facades.iter().map(facade).collect(),
@@ -325,8 +334,8 @@ impl Keeper for StoreKeeper {
         Box::pin(async move { handle.note(note).await.map(drop).map_err(|e| e.to_string()) })
     }
 
-    fn case(&self, no: CaseNo) -> Option<Case> {
-        self.reader.case(no).ok().flatten().map(|story| story.case)
+    fn case(&self, no: CaseNo) -> Result<Option<Case>, String> {
+        Ok(self.reader.case(no).map_err(|e| e.to_string())?.map(|story| story.case))
     }
 }
 

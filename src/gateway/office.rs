@@ -19,6 +19,7 @@ use crate::gateway::StartError;
 use crate::gateway::cases::{CaseWires, Cases};
 use crate::gateway::health::Records;
 use crate::gateway::ports::{PipelineDesk, StoreArchive, StoreOutbox, Upstreams};
+use crate::gateway::publish;
 use crate::gateway::secrets::{bytes, text};
 use crate::model::desk::{DeskCommand, Signal};
 use crate::model::id::{LineIx, PointIx};
@@ -51,6 +52,7 @@ pub(super) struct OfficeParts {
     address: SocketAddr,
     upstreams: Vec<(UpstreamConfig, Option<String>, Option<Vec<u8>>)>,
     webhooks: Vec<(WebhookConfig, Option<String>)>,
+    publishers: Vec<publish::Target>,
     limits: Arc<BTreeMap<PointIx, Vec<LimitLine>>>,
     site_id: String,
 }
@@ -60,6 +62,7 @@ impl OfficeParts {
     pub(super) fn prepare(
         config: &Config,
         credentials: &Credentials,
+        gateway_id: &str,
         limits: BTreeMap<PointIx, Vec<LimitLine>>,
     ) -> Result<Self, StartError> {
         let listener = std::net::TcpListener::bind(config.api.bind).map_err(|e| StartError::Listen {
@@ -79,8 +82,9 @@ impl OfficeParts {
             let token = webhook.credential.as_deref().map(|name| text(credentials, name)).transpose()?;
             webhooks.push((webhook.clone(), token));
         }
+        let publishers = publish::prepare(config, credentials, gateway_id)?;
         let site_id = config.site_id.as_str().to_owned();
-        Ok(Self { listener, address, upstreams, webhooks, limits: Arc::new(limits), site_id })
+        Ok(Self { listener, address, upstreams, webhooks, publishers, limits: Arc::new(limits), site_id })
     }
 }
 
@@ -195,8 +199,15 @@ async fn work(wiring: Wiring, upstreams: Vec<Ready>, stop: CancellationToken) {
         statuses.push((ready.0.clone(), ready.1.clone()));
         spawn_upstream(&mut north, ready);
     }
-    for (config, token) in &parts.webhooks {
-        spawn_webhook(&mut north, (config.clone(), token.clone()), &store, &parts.site_id);
+    let (handle, reader, gateway_id) = &store;
+    let identity = Identity { gateway_id: gateway_id.clone(), site_id: parts.site_id.clone() };
+    let outbox = StoreOutbox { reader: reader.clone(), handle: handle.clone(), office: Handle::current() };
+    let outbox: Arc<dyn Outbox> = Arc::new(outbox);
+    for hook in &parts.webhooks {
+        spawn_webhook(&mut north, hook.clone(), &outbox, &identity);
+    }
+    for target in &parts.publishers {
+        publish::spawn(&mut north, target, &outbox, &identity);
     }
     let started = clock.boot();
     let all = statuses.iter().map(|(_, s)| s.clone()).collect();
@@ -257,13 +268,10 @@ async fn work(wiring: Wiring, upstreams: Vec<Ready>, stop: CancellationToken) {
 fn spawn_webhook(
     north: &mut Stage,
     (config, token): (WebhookConfig, Option<String>),
-    (handle, reader, gateway_id): &(StoreHandle, StoreReader, String),
-    site_id: &str,
+    outbox: &Arc<dyn Outbox>,
+    identity: &Identity,
 ) {
-    let outbox = StoreOutbox { reader: reader.clone(), handle: handle.clone(), office: Handle::current() };
-    let outbox: Arc<dyn Outbox> = Arc::new(outbox);
-    let identity = Identity { gateway_id: gateway_id.clone(), site_id: site_id.to_owned() };
-    let stop = north.token();
+    let (outbox, identity, stop) = (Arc::clone(outbox), identity.clone(), north.token());
     north.spawn(format!("webhook {}", config.id), Policy::Restart, move || {
         let built = Webhook::new(&config, token.as_deref(), identity.clone(), Arc::clone(&outbox), stop.clone());
         async move {

@@ -51,6 +51,8 @@ struct Row {
     reason: String,
     repeat: bool,
     held: bool,
+    evicted: bool,
+    shielded: String,
     falling: bool,
 }
 
@@ -80,6 +82,8 @@ impl Row {
             reason: c.rejected.map(|r| text(&r.text())).unwrap_or_default(),
             repeat: c.repeat,
             held: c.held,
+            evicted: c.evicted,
+            shielded: c.shielded.as_ref().map(|zone| w.t1("case.shielded", zone)).unwrap_or_default(),
             falling,
         }
     }
@@ -184,7 +188,7 @@ pub(crate) async fn one(
         .filter(|_| case.kind == SightKind::FallingObject && case.judgement.floor_low.is_some());
     let decided = case.confirmed || case.rejected.is_some();
     let name = |id: &str| watched.camera(id).map_or_else(|| id.to_owned(), |c| c.name.clone());
-    let shots = shots(&files, &story.sightings, &name);
+    let shots = if case.evicted { Vec::new() } else { shots(&files, &story.sightings, &name) };
     let tracks =
         if shots.iter().any(|shot| shot.track.is_some()) { Vec::new() } else { tracks(&story.sightings, &name) };
     html(&One {

@@ -82,6 +82,11 @@ pub(super) static CAMERA: Table = Table {
     fields: &[
         required("name", LINE, bi("name for people", "名称")),
         required("at", LINE, bi("place as a path", "位置路径")),
+        optional(
+            "serial",
+            Kind::Text { max: 64 },
+            bi("serial number on its plate; goes into the evidence", "铭牌上的序列号，写入证据清单"),
+        ),
         required("profile", Kind::Id, bi("its vision profile", "视觉模板")),
         optional("push", Kind::Table(&PUSH), bi("it posts its events to our listener", "由摄像机推送到本机监听")),
         optional("stream", Kind::Table(&STREAM), bi("we read its endless event stream", "由本机读取其事件流")),

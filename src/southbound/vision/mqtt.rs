@@ -107,7 +107,7 @@ impl MqttCameras {
                         return why;
                     }
                 }
-                Ok(Ok(FromBroker::Alive)) => {}
+                Ok(Ok(FromBroker::Alive | FromBroker::Taken)) => {}
             }
         }
     }
