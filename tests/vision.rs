@@ -19,12 +19,16 @@ mod mosquitto;
 #[path = "support/peers.rs"]
 #[allow(dead_code, reason = "shared with other tests, which use more of it")]
 mod need;
+#[path = "vision/outward.rs"]
+mod outward;
 #[path = "vision/profiles.rs"]
 mod profiles;
 #[path = "vision/push.rs"]
 mod push;
 #[path = "vision/rig.rs"]
 mod rig;
+#[path = "vision/storm.rs"]
+mod storm;
 #[path = "vision/stream.rs"]
 mod stream;
 #[path = "vision/whole.rs"]
