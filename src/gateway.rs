@@ -9,6 +9,7 @@
 
 mod cases;
 mod defs;
+mod eyes;
 mod field;
 mod health;
 mod office;
@@ -29,6 +30,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::config::credential::Credentials;
 use crate::gateway::cases::Cases;
+use crate::gateway::eyes::Eyes;
 use crate::gateway::field::{Field, Wires};
 use crate::gateway::health::Records;
 use crate::gateway::office::{Office, OfficeParts};
@@ -133,6 +135,7 @@ pub struct Gateway {
     office: OfficeParts,
     store: Store,
     cases: Option<Cases>,
+    eyes: Eyes,
     vision: Option<Vision>,
     records: Records,
     clock: Arc<dyn Clock>,
@@ -148,13 +151,14 @@ impl Gateway {
         let field = Field::prepare(&config, &site, &store.opened.unsupported, credentials, &store.gateway_id)?;
         let office = OfficeParts::prepare(&config, credentials, &store.gateway_id, std::mem::take(&mut defs.limits))?;
         let standing = store.opened.open_alarms.iter().map(|alarm| Arc::clone(&alarm.key));
+        let eyes = Eyes::prepare(&config, standing.clone());
         let mut cases = Cases::prepare(&config, &store, standing);
         let vision = Vision::prepare(&config, credentials, &store.gateway_id)?;
         if let (Some(cases), Some(vision)) = (&mut cases, &vision) {
             cases.footage = vision.footage();
         }
         let records = Records::open(&config, &site, &store, clock.as_ref());
-        Ok(Self { config, site, defs, field, office, store, cases, vision, records, clock })
+        Ok(Self { config, site, defs, field, office, store, cases, eyes, vision, records, clock })
     }
 
     /// Runs until `asked` completes or a vital part is lost. `ready` is called once everything listens.
@@ -167,7 +171,7 @@ impl Gateway {
     }
 
     async fn live(self, ready: impl FnOnce(&Running), asked: impl Future<Output = ()>) -> Result<End, StartError> {
-        let Self { config, site, defs, mut field, office, store, cases, vision, records, clock } = self;
+        let Self { config, site, defs, mut field, office, store, cases, eyes, vision, records, clock } = self;
         let fatal = CancellationToken::new();
         let roster = Roster::default();
         let live = Arc::new(Live::new(site.points.len(), site.devices.len(), site.lines.len(), clock.boot()));
@@ -215,6 +219,8 @@ impl Gateway {
             store: (store.handle.clone(), store.reader.clone(), store.gateway_id.clone()),
             desk: desk_tx,
             cases,
+            intake: vision.as_ref().map(vision::RunningVision::outlet),
+            eyes,
             records,
             events: events.clone(),
             roster,

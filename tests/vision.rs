@@ -11,6 +11,8 @@
 
 #[path = "vision/broker.rs"]
 mod broker;
+#[path = "vision/cameras.rs"]
+mod cameras;
 #[path = "vision/fetch.rs"]
 mod fetch;
 #[path = "support/mosquitto.rs"]

@@ -130,8 +130,15 @@ impl Walk<'_, '_, '_> {
         }
         let id = Id::new(&entry.key).ok()?;
         let view = view?;
-        let source =
-            SourceConfig { camera: Arc::from(id.as_str()), profile: profile?, frame: view.frame, way: way?, fetch };
+        let silent_after = record.duration("silent_after");
+        let source = SourceConfig {
+            camera: Arc::from(id.as_str()),
+            profile: profile?,
+            frame: view.frame,
+            way: way?,
+            fetch,
+            silent_after,
+        };
         let own = |key: &str| record.text(key).map(str::to_owned);
         let camera = Camera {
             id,

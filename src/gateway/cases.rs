@@ -30,11 +30,12 @@ use crate::model::case::{
 use crate::model::casebook::Statistics;
 use crate::model::desk::{DeskCommand, Reply};
 use crate::model::facade::{CameraPlace, Facade, ShieldZone, Watched};
-use crate::model::intake::Intake;
+use crate::model::intake::{CameraFigures, Intake};
 use crate::model::journal::Note;
 use crate::model::live::LiveEvent;
 use crate::model::sight::{SightKind, Sighting};
 use crate::model::stored::ReadError;
+use crate::southbound::vision::outlet::Outlet;
 use crate::store::{CaseReader, StoreHandle, StoreReader};
 use crate::supervise::{Policy, Stage};
 
@@ -112,8 +113,9 @@ impl Cases {
     }
 
     /// The cases as the page sees them.
-    pub(super) fn book(&self, clock: Arc<dyn Clock>) -> Arc<dyn CaseBook> {
+    pub(super) fn book(&self, clock: Arc<dyn Clock>, intake: Option<Arc<Outlet>>) -> Arc<dyn CaseBook> {
         Arc::new(Book {
+            intake,
             watched: Arc::clone(&self.watched),
             store: self.store.1.clone(),
             evidence: self.evidence(),
@@ -342,6 +344,7 @@ impl Keeper for StoreKeeper {
 /// See [`CaseBook`].
 #[derive(Debug)]
 struct Book {
+    intake: Option<Arc<Outlet>>,
     watched: Arc<Watched>,
     store: StoreReader,
     evidence: Evidence,
@@ -359,6 +362,10 @@ fn retry(error: &dyn std::fmt::Display) -> ReadError {
 impl CaseBook for Book {
     fn watched(&self) -> &Watched {
         &self.watched
+    }
+
+    fn cameras(&self) -> Vec<CameraFigures> {
+        self.intake.iter().flat_map(|intake| intake.figures()).collect()
     }
 
     fn list(&self, filter: &CaseFilter) -> Result<Vec<Case>, ReadError> {

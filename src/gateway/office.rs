@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::config::credential::Credentials;
 use crate::gateway::StartError;
 use crate::gateway::cases::{CaseWires, Cases};
+use crate::gateway::eyes::Eyes;
 use crate::gateway::health::Records;
 use crate::gateway::ports::{PipelineDesk, StoreArchive, StoreOutbox, Upstreams};
 use crate::gateway::publish;
@@ -30,6 +31,7 @@ use crate::model::time::{BootMs, Trust};
 use crate::northbound::{
     Identity, Outbox, SyncStatus, Upstream, UpstreamConfig, UpstreamParts, UpstreamState, Webhook, WebhookConfig,
 };
+use crate::southbound::vision::outlet::Outlet;
 use crate::store::{StoreHandle, StoreReader};
 use crate::supervise::watchdog::{self, Watched};
 use crate::supervise::{Policy, Roster, Stage};
@@ -97,6 +99,8 @@ pub(super) struct Wiring {
     pub(super) store: (StoreHandle, StoreReader, String),
     pub(super) desk: mpsc::Sender<DeskCommand>,
     pub(super) cases: Option<Cases>,
+    pub(super) intake: Option<Arc<Outlet>>,
+    pub(super) eyes: Eyes,
     pub(super) records: Records,
     pub(super) events: broadcast::Sender<LiveEvent>,
     pub(super) roster: Roster,
@@ -190,7 +194,8 @@ fn build_upstreams(wiring: &Wiring, office: &Handle) -> Result<Vec<Ready>, Start
 }
 
 async fn work(wiring: Wiring, upstreams: Vec<Ready>, stop: CancellationToken) {
-    let Wiring { parts, site, live, clock, store, desk, cases, records, events, roster, watched } = wiring;
+    let Wiring { parts, site, live, clock, store, desk, cases, intake, eyes, records, events, roster, watched } =
+        wiring;
     let never = CancellationToken::new();
     let mut north = Stage::new("north", roster.clone(), never.clone());
     let mut desk_side = Stage::new("office", roster.clone(), never);
@@ -224,7 +229,7 @@ async fn work(wiring: Wiring, upstreams: Vec<Ready>, stop: CancellationToken) {
         events,
         health: Arc::new(move || health_of.health(started)),
         limits: parts.limits,
-        cases: cases.as_ref().map(|cases| cases.book(clock.clone())),
+        cases: cases.as_ref().map(|cases| cases.book(clock.clone(), intake.clone())),
         records: Arc::new(records.clone()),
     };
     if let Some(cases) = cases {
@@ -233,6 +238,7 @@ async fn work(wiring: Wiring, upstreams: Vec<Ready>, stop: CancellationToken) {
             CaseWires { clock: clock.clone(), desk: desk.clone(), events: ports.events.clone() },
         );
     }
+    eyes.spawn(&mut desk_side, intake, desk.clone());
     records.spawn(&mut desk_side);
     let token = desk_side.token();
     let listener = parts.listener;

@@ -169,6 +169,13 @@ pub(super) struct RunningVision {
     thread: JoinHandle<()>,
 }
 
+impl RunningVision {
+    /// What it tells of the cameras.
+    pub(super) fn outlet(&self) -> Arc<Outlet> {
+        Arc::clone(&self.outlet)
+    }
+}
+
 /// Stops taking events; to be called while the case desk still stores, so that open requests get their answer.
 pub(super) async fn stop(running: Option<RunningVision>) {
     let Some(running) = running else { return };

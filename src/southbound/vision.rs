@@ -29,6 +29,7 @@ pub mod multipart;
 pub mod outlet;
 pub mod push;
 pub mod reference;
+pub mod silence;
 pub mod stream;
 mod tree;
 
@@ -71,6 +72,8 @@ pub struct SourceConfig {
     pub way: Way,
     /// Where its footage may be fetched.
     pub fetch: Option<FetchConfig>,
+    /// Without anything from it for so long it counts as silent; a camera that posts only when something happens has none.
+    pub silent_after: Option<Duration>,
 }
 
 /// The way of a camera's events.

@@ -152,3 +152,39 @@ fn what_does_not_fit_together_is_told() {
     check("[facade.f]\nname = 'f'\nstoreys = 3\nfloor_base_m = [0, 3]\n", "must rise");
     check("[facade.f]\nname = 'f'\nstoreys = 2\nfloor_base_m = [3, 3]\n", "must rise");
 }
+
+#[test]
+fn the_command_lists_shows_and_tests_vision_profiles_beside_the_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = |args: &[&str]| {
+        let done =
+            std::process::Command::new(env!("CARGO_BIN_EXE_gatehouse")).arg("profile").args(args).output().unwrap();
+        let said = [done.stdout, done.stderr].concat();
+        (done.status.code(), String::from_utf8_lossy(&said).into_owned())
+    };
+    let (code, said) = run(&["list", "--lang", "zh-CN"]);
+    assert!(code == Some(0) && said.contains("vision/hikvision") && said.contains("pump/vfd_generic"), "{said}");
+    let (code, said) = run(&["test"]);
+    assert!(code == Some(0) && said.contains("0 profiles failed"), "{said}");
+    for (id, _) in SHIPPED {
+        assert!(said.contains(&format!("ok    vision/{id}: {} vectors", read(id).tests.len())), "{said}");
+        let (code, said) = run(&["show", &format!("vision/{id}")]);
+        assert!(
+            code == Some(0) && said.contains("Sources") && said.contains("falling") && said.contains("track"),
+            "{said}"
+        );
+    }
+    assert_eq!(run(&["test", "vision/nobody"]).0, Some(1));
+    // A site's own, wrong in one fact: by path, and by name from a folder that goes before the shipped ones.
+    let (_, text) = SHIPPED.iter().find(|(id, _)| *id == "generic_json").unwrap();
+    let wrong = text.replace("object = \"bottle\", confidence = \"0.87\"", "object = \"cup\", confidence = \"0.87\"");
+    assert_ne!(*text, wrong);
+    let file = dir.path().join("vision/generic_json.toml");
+    fs::create_dir(file.parent().unwrap()).unwrap();
+    fs::write(&file, wrong).unwrap();
+    let folder = dir.path().to_str().unwrap();
+    for args in [&["test", file.to_str().unwrap()][..], &["test", "vision/generic_json", "--profiles", folder]] {
+        let (code, said) = run(args);
+        assert!(code == Some(1) && said.contains("[[test]] 1: object is Some(\"bottle\"), expected \"cup\""), "{said}");
+    }
+}

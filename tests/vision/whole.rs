@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gatehouse::clock::SystemClock;
+use gatehouse::clock::{Clock, SystemClock};
 use gatehouse::config::credential::Credentials;
 use gatehouse::config::expr::Unchecked;
 use gatehouse::config::load;
@@ -27,6 +27,11 @@ pub(crate) fn credential(dir: &Path, name: &str, text: &str) {
 
 /// A gateway with this site, its data below `dir`, and the credential `cam` (`user:secret`).
 pub(crate) fn open(dir: &Path, site: &str) -> Gateway {
+    open_at(dir, site, Arc::new(SystemClock))
+}
+
+/// The same by another clock.
+pub(crate) fn open_at(dir: &Path, site: &str, clock: Arc<dyn Clock>) -> Gateway {
     crypto();
     credential(dir, "cam", "user:secret\n");
     let site = format!(
@@ -38,7 +43,7 @@ pub(crate) fn open(dir: &Path, site: &str) -> Gateway {
     let loaded = load(&file, &[], &SHIPPED, &Unchecked);
     let mut config = loaded.config.unwrap_or_else(|| panic!("{:?}", loaded.diagnostics));
     config.store.path = dir.join("data");
-    Gateway::open(config, &Credentials::beside(&file), Arc::new(SystemClock)).unwrap()
+    Gateway::open(config, &Credentials::beside(&file), clock).unwrap()
 }
 
 /// One camera `cam` that looks at the facade `south` and knows its heights: 20 pixels a metre, the ground at row 1040.
@@ -65,9 +70,14 @@ pub(crate) const FACADE: &str = "[facade.south]\nname = '3号楼南'\nstoreys = 
 
 /// A stone let go at 40 m, seen for 1.6 s, with a picture at `picture`.
 pub(crate) fn stone(id: &str, picture: &str) -> String {
+    stone_from(40.0, id, picture)
+}
+
+/// The same from this height.
+pub(crate) fn stone_from(height_m: f64, id: &str, picture: &str) -> String {
     let at = |n: i32| {
         let t = f64::from(n) * 0.04;
-        serde_json::json!({ "t": t, "x": 900.0, "y": 1040.0 - 20.0 * (40.0 - 9.81 / 2.0 * t * t), "w": 4, "h": 4 })
+        serde_json::json!({ "t": t, "x": 900.0, "y": 1040.0 - 20.0 * (height_m - 9.81 / 2.0 * t * t), "w": 4, "h": 4 })
     };
     serde_json::json!({ "id": id, "picture": picture, "fps": 25, "track": (0..40).map(at).collect::<Vec<_>>() })
         .to_string()

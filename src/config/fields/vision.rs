@@ -96,6 +96,14 @@ pub(super) static CAMERA: Table = Table {
             bi("it publishes to the broker of an `mqtt` line", "发布到 `mqtt` 线路的服务器"),
         ),
         optional(
+            "silent_after",
+            Kind::Duration { min_ms: 60_000, max_ms: 31 * 86_400_000 },
+            bi(
+                "an alarm when nothing came from it for so long; for cameras that send signs of life, or often",
+                "多久没有任何消息即告警；用于有心跳或事件频繁的摄像机",
+            ),
+        ),
+        optional(
             "fetch",
             Kind::Table(&FETCH),
             bi("where its pictures and clips may be fetched", "可从何处取回图片与录像"),

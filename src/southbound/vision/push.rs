@@ -205,7 +205,9 @@ async fn receive(State(shared): State<Arc<Shared>>, Path(camera): Path<String>, 
     }
     let Some(door) = shared.outlet.door(name) else { return stranger(&shared, &camera, &from) };
     let door = Arc::clone(door);
-    let may = door.gate().may_ask(shared.outlet.now());
+    let now = shared.outlet.now();
+    door.gate().hear(now);
+    let may = door.gate().may_ask(now);
     if !may {
         let fault = Fault::new(Why::Rate, "too many events at once; wait and send again");
         shared.outlet.refuse(&door, &fault, b"", &from);
