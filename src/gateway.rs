@@ -148,12 +148,13 @@ impl Gateway {
         let mut defs = defs::definitions(&config, &site)?;
         let keys = site.points.iter().map(|p| Arc::clone(&p.key)).collect();
         let store = crate::store::open(&config.store, keys, Arc::clone(&clock))?;
-        let field = Field::prepare(&config, &site, &store.opened.unsupported, credentials, &store.gateway_id)?;
+        let vision = Vision::prepare(&config, credentials, &store.gateway_id)?;
+        let keys = (credentials, store.gateway_id.as_str());
+        let field = Field::prepare(&config, &site, &store.opened.unsupported, keys, vision.as_ref())?;
         let office = OfficeParts::prepare(&config, credentials, &store.gateway_id, std::mem::take(&mut defs.limits))?;
         let standing = store.opened.open_alarms.iter().map(|alarm| Arc::clone(&alarm.key));
         let eyes = Eyes::prepare(&config, standing.clone());
         let mut cases = Cases::prepare(&config, &store, standing);
-        let vision = Vision::prepare(&config, credentials, &store.gateway_id)?;
         if let (Some(cases), Some(vision)) = (&mut cases, &vision) {
             cases.footage = vision.footage();
         }

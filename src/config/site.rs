@@ -244,7 +244,7 @@ fn named(site: &Record) -> Vec<(String, Span)> {
     for (section, inner) in [("upstream", "http"), ("line", "mqtt")] {
         site.map(section).iter().filter_map(|e| e.item.value.record()?.record(inner)).for_each(&mut take);
     }
-    for inner in ["push", "stream", "fetch"] {
+    for inner in ["push", "stream", "mqtt", "fetch"] {
         site.map("camera").iter().filter_map(|e| e.item.value.record()?.record(inner)).for_each(&mut take);
     }
     if let Some(listen) = site.record("vision").filter(|l| l.flag("tls")) {

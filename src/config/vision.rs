@@ -256,16 +256,35 @@ impl Walk<'_, '_, '_> {
         match self.lines.get_mut(line.as_str()) {
             Some(known) => {
                 known.devices += 1;
-                let (message, help) = match known.speaks {
-                    Some(Speaks::Rtu | Speaks::Tcp) => (
+                let credential = own(mqtt, "credential");
+                let (message, help) = match (known.speaks, &credential) {
+                    (Some(Speaks::Rtu | Speaks::Tcp), _) => (
                         ("this line does not speak MQTT", "此线路不是 MQTT"),
-                        ("name an `mqtt` line", "请选用 `mqtt` 线路"),
+                        ("name an `mqtt` or `mqtt_listen` line", "请选用 `mqtt` 或 `mqtt_listen` 线路"),
                     ),
-                    Some(Speaks::Mqtt { listens: true }) => (
-                        ("gatehouse's own MQTT listener takes no camera events", "本机 MQTT 接入不接收摄像机事件"),
-                        ("let the camera post (`push`), or name an `mqtt` line", "请改用 `push`，或选用 `mqtt` 线路"),
+                    (Some(Speaks::Mqtt { listens: true }), None) => (
+                        ("a camera that publishes to gatehouse itself logs in", "直接发布到本机的摄像机须登录"),
+                        ("add `credential` with its `user:password`", "请添加 `credential`，内容为 `用户名:密码`"),
                     ),
-                    _ => return Some(Way::Mqtt { line: line.as_str().to_owned(), topic: own(mqtt, "topic")? }),
+                    (Some(Speaks::Mqtt { listens: false }), Some(_)) => {
+                        let message = say(
+                            "the line's own credential is used at a broker; this one has no effect",
+                            "连接服务器使用线路的凭据；此处的凭据无效",
+                        );
+                        self.cx.report.add(Diagnostic::warning(code::IDLE, mqtt.span_of("credential"), message));
+                        return Some(Way::Mqtt {
+                            line: line.as_str().to_owned(),
+                            topic: own(mqtt, "topic")?,
+                            credential,
+                        });
+                    }
+                    _ => {
+                        return Some(Way::Mqtt {
+                            line: line.as_str().to_owned(),
+                            topic: own(mqtt, "topic")?,
+                            credential,
+                        });
+                    }
                 };
                 self.fault(span, message, help);
                 None

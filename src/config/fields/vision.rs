@@ -93,7 +93,7 @@ pub(super) static CAMERA: Table = Table {
         optional(
             "mqtt",
             Kind::Table(&MQTT),
-            bi("it publishes to the broker of an `mqtt` line", "发布到 `mqtt` 线路的服务器"),
+            bi("it publishes to an `mqtt` or `mqtt_listen` line", "发布到 `mqtt` 或 `mqtt_listen` 线路"),
         ),
         optional(
             "silent_after",
@@ -205,10 +205,21 @@ static STREAM: Table = Table {
 static MQTT: Table = Table {
     name: "camera_mqtt",
     head: "mqtt",
-    doc: bi("The camera publishes events to the broker of an `mqtt` line.", "摄像机将事件发布到 `mqtt` 线路的服务器。"),
+    doc: bi(
+        "The camera publishes events to the broker of an `mqtt` line, or to gatehouse itself (`mqtt_listen`): there the acknowledgement means \"on disk\".",
+        "摄像机将事件发布到 `mqtt` 线路的服务器，或直接发布到本机（`mqtt_listen`）：此时确认即已落盘。",
+    ),
     fields: &[
         required("line", Kind::Id, bi("the line", "线路")),
         required("topic", Kind::Checked(&TOPIC), bi("its topic", "主题")),
+        optional(
+            "credential",
+            CREDENTIAL,
+            bi(
+                "credential `user:password` with which it logs in at our listener",
+                "摄像机登录本机 MQTT 接入的凭据 `用户名:密码`",
+            ),
+        ),
     ],
     one_of: &[],
 };
