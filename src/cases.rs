@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  Sighting ─▶ judge (physics) ─▶ desk: merge, budget, level ─▶ Keeper (store, synced) ─▶ receipt to the camera
-//!                                   │                     └──▶ alarm desk ─▶ journal, page, cloud, webhook
+//!                                   │                     └──▶ alarm desk ─▶ journal, page, cloud, webhook, broker
 //!                                   └▶ evidence folder ◀── footage, fetched behind the alarm
 //!  people ─▶ act ─▶ workflow machine ─▶ step on disk ─▶ alarm answered, closed
 //! ```

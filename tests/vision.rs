@@ -15,6 +15,8 @@ mod broker;
 mod cameras;
 #[path = "vision/fetch.rs"]
 mod fetch;
+#[path = "vision/listen.rs"]
+mod listen;
 #[path = "support/mosquitto.rs"]
 #[allow(dead_code, reason = "shared with other tests, which use more of it")]
 mod mosquitto;

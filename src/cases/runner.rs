@@ -378,7 +378,7 @@ impl Runner {
 
     /// A picture of an event that is on disk now.
     fn queue(&mut self, fetch: Fetch, now: &Anchor) {
-        if let Err(fetch) = self.pictures.push(fetch) {
+        if let Some(fetch) = self.pictures.push(fetch) {
             self.give_up(fetch.case, fetch.reference, "等待取图过多 / too many pictures wait already", now);
         }
     }

@@ -54,7 +54,33 @@ pub(crate) fn build(
         }
     }
     counts(site, cx);
+    locked_out(site, &built.vision, lines, cx);
     built
+}
+
+/// A listener on which anybody logs in lets nobody in without a login: devices that were anonymous there so far.
+fn locked_out(site: &Record, vision: &VisionConfig, lines: &HashMap<String, Declared>, cx: &mut Context<'_>) {
+    let listens = |line: &str| lines.get(line).is_some_and(|l| l.speaks == Some(Speaks::Mqtt { listens: true }));
+    let with_cameras: Vec<&str> = vision
+        .sources
+        .iter()
+        .filter_map(|source| match &source.way {
+            Way::Mqtt { line, .. } if listens(line) => Some(line.as_str()),
+            _ => None,
+        })
+        .collect();
+    for entry in site.map("device").iter().chain(site.map("devices_from")) {
+        let Some(record) = entry.item.value.record() else { continue };
+        let shares = record.id("line").is_some_and(|line| with_cameras.contains(&line.as_str()));
+        if shares && record.item("credential").is_none() {
+            let message = say(
+                "this device cannot log in: cameras on its line do, so nobody is let in there without a login",
+                "此设备将无法登录：同线路的摄像机须登录，因此不再允许匿名接入",
+            );
+            let fault = Diagnostic::warning(code::IDLE, entry.key_span, message);
+            cx.report.add(fault.help(say("add `credential` to the device", "请为该设备添加 `credential`")));
+        }
+    }
 }
 
 fn counts(site: &Record, cx: &mut Context<'_>) {

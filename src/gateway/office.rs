@@ -204,16 +204,7 @@ async fn work(wiring: Wiring, upstreams: Vec<Ready>, stop: CancellationToken) {
         statuses.push((ready.0.clone(), ready.1.clone()));
         spawn_upstream(&mut north, ready);
     }
-    let (handle, reader, gateway_id) = &store;
-    let identity = Identity { gateway_id: gateway_id.clone(), site_id: parts.site_id.clone() };
-    let outbox = StoreOutbox { reader: reader.clone(), handle: handle.clone(), office: Handle::current() };
-    let outbox: Arc<dyn Outbox> = Arc::new(outbox);
-    for hook in &parts.webhooks {
-        spawn_webhook(&mut north, hook.clone(), &outbox, &identity);
-    }
-    for target in &parts.publishers {
-        publish::spawn(&mut north, target, &outbox, &identity);
-    }
+    spawn_senders(&mut north, &parts, &store);
     let started = clock.boot();
     let all = statuses.iter().map(|(_, s)| s.clone()).collect();
     let inspector =
@@ -269,6 +260,20 @@ async fn work(wiring: Wiring, upstreams: Vec<Ready>, stop: CancellationToken) {
     stop.cancelled().await;
     north.stop(STAGE_GRACE).await;
     desk_side.stop(STAGE_GRACE).await;
+}
+
+/// Webhooks and publishers: each follows the journal by itself.
+fn spawn_senders(north: &mut Stage, parts: &OfficeParts, store: &(StoreHandle, StoreReader, String)) {
+    let (handle, reader, gateway_id) = store;
+    let identity = Identity { gateway_id: gateway_id.clone(), site_id: parts.site_id.clone() };
+    let outbox = StoreOutbox { reader: reader.clone(), handle: handle.clone(), office: Handle::current() };
+    let outbox: Arc<dyn Outbox> = Arc::new(outbox);
+    for hook in &parts.webhooks {
+        spawn_webhook(north, hook.clone(), &outbox, &identity);
+    }
+    for target in &parts.publishers {
+        publish::spawn(north, target, &outbox, &identity);
+    }
 }
 
 fn spawn_webhook(

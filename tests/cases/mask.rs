@@ -108,13 +108,7 @@ fn without_a_track_nothing_is_left_and_a_track_over_everything_opens_nothing() {
     let (w, h) = (before.width as f64, before.height as f64);
     // As a hostile or broken camera may send it: points all over the picture.
     let everywhere: Vec<TrackPoint> = (0..2_000)
-        .map(|n| TrackPoint {
-            t: f64::from(n),
-            x: f64::from(n % 50) * w / 50.0,
-            y: f64::from(n / 50) * h / 40.0,
-            w: w,
-            h: h,
-        })
+        .map(|n| TrackPoint { t: f64::from(n), x: f64::from(n % 50) * w / 50.0, y: f64::from(n / 50) * h / 40.0, w, h })
         .collect();
     for track in [Vec::new(), everywhere] {
         let after = Pixels::png(&mask(FACADE, &track, None).unwrap());

@@ -149,6 +149,15 @@ fn what_does_not_fit_together_is_told() {
         "[camera.c]\nname = 'c'\nat = 'c'\nprofile = 'generic_json'\nstream = { url = 'http://10.0.0.1' }\n",
         "no event stream",
     );
+    let published = "[line.l]\nmqtt_listen = { bind = '127.0.0.1:1883' }\n[camera.c]\nname = 'c'\nat = 'c'\nprofile = 'generic_json'\n";
+    check(&format!("{published}mqtt = {{ line = 'l', topic = 't' }}\n"), "logs in");
+    let device = "[device.d]\nname = 'd'\nat = 'd'\nprofile = 'smoke/mqtt'\nline = 'l'\ntopic = 'd'\n";
+    let profiles = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios/_profiles/smoke");
+    fs::create_dir(dir.path().join("smoke")).unwrap();
+    fs::copy(profiles.join("mqtt.toml"), dir.path().join("smoke/mqtt.toml")).unwrap();
+    check(&format!("{published}mqtt = {{ line = 'l', topic = 't', credential = 'c' }}\n{device}"), "cannot log in");
+    let broker = published.replace("mqtt_listen = { bind = '127.0.0.1:1883' }", "mqtt = { url = 'mqtt://127.0.0.1' }");
+    check(&format!("{broker}mqtt = {{ line = 'l', topic = 't', credential = 'c' }}\n"), "no effect");
     check("[facade.f]\nname = 'f'\nstoreys = 3\nfloor_base_m = [0, 3]\n", "must rise");
     check("[facade.f]\nname = 'f'\nstoreys = 2\nfloor_base_m = [3, 3]\n", "must rise");
 }
@@ -170,7 +179,7 @@ fn the_command_lists_shows_and_tests_vision_profiles_beside_the_others() {
         assert!(said.contains(&format!("ok    vision/{id}: {} vectors", read(id).tests.len())), "{said}");
         let (code, said) = run(&["show", &format!("vision/{id}")]);
         assert!(
-            code == Some(0) && said.contains("Sources") && said.contains("falling") && said.contains("track"),
+            code == Some(0) && said.contains("Sources") && said.contains("Kinds") && said.contains("time"),
             "{said}"
         );
     }

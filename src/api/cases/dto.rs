@@ -8,7 +8,8 @@ use crate::model::alarm::Level;
 use crate::model::case::{Case, CaseStory, Judgement, KeptSighting, Reason, Step};
 use crate::model::casewords;
 
-/// A case.
+/// A case. Its flags are independent facts.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub(crate) struct CaseDto {
     /// Number.

@@ -72,13 +72,13 @@ pub(super) struct Pictures {
 }
 
 impl Pictures {
-    /// Takes one in; back when there is no room.
-    pub(super) fn push(&mut self, fetch: Fetch) -> Result<(), Fetch> {
+    /// Takes one in; gives it back when there is no room.
+    pub(super) fn push(&mut self, fetch: Fetch) -> Option<Fetch> {
         if self.waiting.len() >= FETCHES_MAX {
-            return Err(fetch);
+            return Some(fetch);
         }
         self.waiting.push_back(fetch);
-        Ok(())
+        None
     }
 
     /// The next, if one may go now.
