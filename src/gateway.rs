@@ -179,8 +179,7 @@ impl Gateway {
         let (field_tx, field_rx) = mpsc::channel(FIELD_EVENTS_MAX);
         let (desk_tx, desk_rx) = mpsc::channel(COMMANDS_MAX);
         let (events, _) = broadcast::channel::<LiveEvent>(LIVE_EVENTS_MAX);
-        let upstreams: Vec<_> = config.upstreams.iter().map(|u| u.id.as_str().to_owned()).collect();
-        store.handle.set_upstreams(upstreams).await;
+        store.handle.set_upstreams(config.upstreams.iter().map(|u| u.id.as_str().to_owned()).collect()).await;
 
         let mut south = Stage::new("south", roster.clone(), fatal.clone());
         let mut middle = Stage::new("pipeline", roster.clone(), fatal.clone());
@@ -220,8 +219,7 @@ impl Gateway {
             store: (store.handle.clone(), store.reader.clone(), store.gateway_id.clone()),
             desk: desk_tx,
             cases,
-            intake: vision.as_ref().map(vision::RunningVision::outlet),
-            eyes,
+            watch: (eyes, vision.as_ref().map(vision::RunningVision::outlet)),
             records,
             events: events.clone(),
             roster,

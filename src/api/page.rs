@@ -16,6 +16,7 @@ mod drawing;
 mod explain;
 mod qr;
 pub(crate) mod records;
+mod story;
 mod sync;
 mod when;
 

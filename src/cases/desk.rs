@@ -118,7 +118,9 @@ impl Desk {
         let (happened, offset_ms) = self.clocks.happened(&seen.camera, seen.camera_time, arrived);
         let (facade, place) = self.place(seen);
         let watched = Arc::clone(&self.watched);
-        let shield = watched.camera(&seen.camera).and_then(|camera| shield_of(seen, camera));
+        let falls = seen.kind == SightKind::FallingObject;
+        let shield = watched.camera(&seen.camera).filter(|_| falls);
+        let shield = shield.and_then(|camera| shield_of(&seen.track, seen.frame, camera));
         let at = Where { kind: seen.kind, facade: &facade, happened_wall_ms: happened, judgement: judged };
         let mut effects = Effects::default();
         let found = self.find(&at).or_else(|| self.crowded(&at, shield.is_some(), now));

@@ -4,22 +4,22 @@
 //! else: the event is judged, kept and reviewed like any other. A track with one point outside is none of it.
 
 use crate::model::facade::CameraPlace;
-use crate::model::sight::{SightKind, Sighting};
+use crate::model::sight::TrackPoint;
 
 /// Name of the zone in which all points of the track lie, if there is one.
 #[must_use]
-pub fn shield_of<'a>(seen: &Sighting, camera: &'a CameraPlace) -> Option<&'a str> {
-    if seen.kind != SightKind::FallingObject || seen.track.is_empty() {
+pub fn shield_of<'a>(track: &[TrackPoint], frame: Option<(u32, u32)>, camera: &'a CameraPlace) -> Option<&'a str> {
+    if track.is_empty() {
         return None;
     }
     // Zones are drawn in the configured picture, the track perhaps in a smaller one.
-    let (sx, sy) = match (camera.frame, seen.frame) {
+    let (sx, sy) = match (camera.frame, frame) {
         (Some((w, h)), Some((fw, fh))) if fw > 0 && fh > 0 => {
             (f64::from(w) / f64::from(fw), f64::from(h) / f64::from(fh))
         }
         _ => (1.0, 1.0),
     };
-    let wholly = |polygon: &[(f64, f64)]| seen.track.iter().all(|p| inside(polygon, p.x * sx, p.y * sy));
+    let wholly = |polygon: &[(f64, f64)]| track.iter().all(|p| inside(polygon, p.x * sx, p.y * sy));
     camera.shields.iter().find(|zone| wholly(&zone.polygon)).map(|zone| zone.name.as_str())
 }
 

@@ -19,13 +19,14 @@ use crate::cases::figures;
 use crate::cases::ports::{Footage, Hands, Judge, Keeper, Keeping, NoFootage, NoJudge, Request};
 use crate::cases::runner::{Inbox, Parts, Runner};
 use crate::cases::seal::SealKey;
+use crate::cases::shield::shield_of;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::falling::site as optics;
 use crate::falling::{Calibration, Class, Event, TrackPoint};
 use crate::model::camera::Camera;
 use crate::model::case::{
-    Act, ActError, Acted, Case, CaseFilter, CaseNo, CaseStory, CaseWrite, Judgement, ObjectClass,
+    Act, ActError, Acted, Case, CaseFilter, CaseNo, CaseStory, CaseWrite, Judgement, KeptSighting, ObjectClass,
 };
 use crate::model::casebook::Statistics;
 use crate::model::desk::{DeskCommand, Reply};
@@ -431,8 +432,12 @@ impl CaseBook for Book {
             .map(|c| (c.no, c.rejected.is_some()))
             .collect();
         let sightings = self.store.judged(self.store.cases().sightings(TRACKS_MAX))?;
-        let tracks: Vec<_> =
-            sightings.into_iter().filter_map(|s| decided.get(&s.case).map(|rejected| (*rejected, s))).collect();
+        // What a zone of the site shields already need not be suggested again.
+        let shielded = |s: &KeptSighting| {
+            self.watched.camera(&s.camera).is_some_and(|camera| shield_of(&s.track, s.frame, camera).is_some())
+        };
+        let open = sightings.into_iter().filter(|s| !shielded(s));
+        let tracks: Vec<_> = open.filter_map(|s| decided.get(&s.case).map(|rejected| (*rejected, s))).collect();
         Ok(figures::statistics(&cases, &tracks, from, &self.zone))
     }
 

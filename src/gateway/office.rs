@@ -99,8 +99,8 @@ pub(super) struct Wiring {
     pub(super) store: (StoreHandle, StoreReader, String),
     pub(super) desk: mpsc::Sender<DeskCommand>,
     pub(super) cases: Option<Cases>,
-    pub(super) intake: Option<Arc<Outlet>>,
-    pub(super) eyes: Eyes,
+    /// The watch over the cameras, and the intake it looks at.
+    pub(super) watch: (Eyes, Option<Arc<Outlet>>),
     pub(super) records: Records,
     pub(super) events: broadcast::Sender<LiveEvent>,
     pub(super) roster: Roster,
@@ -194,8 +194,8 @@ fn build_upstreams(wiring: &Wiring, office: &Handle) -> Result<Vec<Ready>, Start
 }
 
 async fn work(wiring: Wiring, upstreams: Vec<Ready>, stop: CancellationToken) {
-    let Wiring { parts, site, live, clock, store, desk, cases, intake, eyes, records, events, roster, watched } =
-        wiring;
+    let Wiring { parts, site, live, clock, store, desk, cases, watch, records, events, roster, watched } = wiring;
+    let (eyes, intake) = watch;
     let never = CancellationToken::new();
     let mut north = Stage::new("north", roster.clone(), never.clone());
     let mut desk_side = Stage::new("office", roster.clone(), never);

@@ -219,3 +219,26 @@ fn wanted(what: What, row: &JournalRow) -> bool {
         _ => kind.starts_with("case_"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::journal::Epoch;
+    use crate::model::time::BootMs;
+
+    #[test]
+    fn cases_and_their_alarms_are_wanted_always_and_other_alarms_on_request() {
+        let check = |stream, body: &str, all: bool, cases: bool| {
+            let body = body.to_owned();
+            let row = JournalRow { stream, epoch: Epoch(1), seq: 1, boot: 1, at: BootMs(0), wall_ms: 0, body };
+            assert_eq!((wanted(What::All, &row), wanted(What::Cases, &row)), (all, cases), "{}", row.body);
+        };
+        let alarm = |key: &str| format!(r#"{{"change":"raised","alarm":{{"key":"{key}"}}}}"#);
+        check(Stream::Alarm, &alarm("case.17"), true, true);
+        check(Stream::Alarm, &alarm("b3_pump_1.dry_run"), true, false);
+        check(Stream::Alarm, &alarm("casein_tank.level"), true, false);
+        check(Stream::Alarm, "not json", false, false);
+        check(Stream::Event, r#"{"kind":"case_confirmed","subject":"case.17"}"#, true, true);
+        check(Stream::Event, r#"{"kind":"link_down","subject":"rs485_1"}"#, false, false);
+    }
+}

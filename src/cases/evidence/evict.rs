@@ -15,6 +15,8 @@ use crate::model::case::CaseNo;
 
 /// Says that the files of a folder are gone, when and why.
 const TOMBSTONE: &str = "evicted.json";
+/// Says besides that the case knows: nothing is left to do there, and nobody has to be asked.
+const TOLD: &str = "evicted.told";
 
 /// Why evidence went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,10 +76,19 @@ impl Evidence {
         let mut total = self.bytes();
         let low = self.limits.bytes_max - self.limits.bytes_max / 8;
         for no in all {
+            if self.folder(no).join(TOLD).exists() {
+                continue;
+            }
             let case = standing(no);
             let found = match read(&self.folder(no)) {
+                Some(_) if case.told => {
+                    if let Err(error) = fs::File::create(self.folder(no).join(TOLD)) {
+                        tracing::debug!(%error, case = no.0, "asked again at the next look");
+                    }
+                    None
+                }
                 // Begun before a stop: to be ended.
-                Some(before) => (!case.told && !case.keep).then_some(before),
+                Some(before) => (!case.keep).then_some(before),
                 None => self.due(no, case, total > low, wall_ms),
             };
             let Some(evicted) = found else { continue };

@@ -56,7 +56,7 @@ pub(super) fn sweep(evidence: &Evidence, keeper: &Arc<dyn Keeper>, now: &Anchor)
                 .as_ref()
                 .filter(|_| now.trust != Trust::Unset)
                 .map(|c| now.wall.0.saturating_sub(c.opened_wall_ms)),
-            told: known.is_none_or(|c| c.evicted),
+            told: known.is_some_and(|c| c.evicted),
         }
     };
     let gone = evidence.evict(&standing, now.wall.0);

@@ -37,7 +37,8 @@ pub async fn run(outlet: Arc<Outlet>, posts: &mut mpsc::Receiver<Posted>, stop: 
             Some(_) = under_way.join_next(), if !under_way.is_empty() => {}
             post = posts.recv(), if room => match post {
                 Some(post) => drop(under_way.spawn(take(Arc::clone(&outlet), post))),
-                None => break,
+                // No listener takes events of cameras any more.
+                None => stop.cancelled().await,
             },
         }
     }
