@@ -13,6 +13,7 @@ use crate::model::condition::{ConditionChange, Tri};
 use crate::model::desk::{AlarmFigures, DeskError, Handled, Signal};
 use crate::model::finding::Explanation;
 use crate::model::id::{DeviceIx, Id, PointIx};
+use crate::model::intake::CAMERA_KEY_PREFIX;
 use crate::model::link::{LinkChange, LinkOf, LinkState};
 use crate::model::site::Site;
 use crate::model::text::Text;
@@ -112,7 +113,8 @@ impl Desk {
             self.slots.iter().enumerate().map(|(ix, slot)| (Arc::clone(&slot.def.key), ix)).collect();
         let mut events = Vec::new();
         for mut alarm in restored {
-            if CaseNo::of_key(&alarm.key).is_some() && !self.reported.contains_key(&alarm.key) {
+            let reported = CaseNo::of_key(&alarm.key).is_some() || alarm.key.starts_with(CAMERA_KEY_PREFIX);
+            if reported && !self.reported.contains_key(&alarm.key) {
                 self.readmit(alarm);
                 continue;
             }

@@ -14,6 +14,7 @@
 //! "on disk"; acknowledgements go out in order of arrival (MQTT 3.1.1, 4.6); a message that was refused is never
 //! acknowledged, the connection is dropped instead so that the peer sends again. All bounds stand in [`limits`].
 
+pub mod annex;
 pub mod backoff;
 pub mod client;
 pub mod limits;

@@ -12,6 +12,7 @@
 //! only on a new one.
 
 pub(in crate::southbound) mod link;
+pub mod outbound;
 mod session;
 
 use std::sync::Arc;

@@ -40,6 +40,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
+use super::annex::Annex;
 use super::backoff::Backoff;
 use super::limits::{CONNECT_WAIT, PAYLOAD_BYTES_MAX};
 use super::{DeviceLogin, Outlet, Router, Wiring, topic};
@@ -92,6 +93,8 @@ struct Shared {
     outlet: Outlet,
     router: Mutex<Router>,
     access: Access,
+    /// Topics that are no device's.
+    annex: Option<Annex>,
     stop: CancellationToken,
     foreign: AtomicU64,
     strangers: AtomicU64,
@@ -195,11 +198,21 @@ impl MqttListenLine {
             outlet,
             router: Mutex::new(router),
             access,
+            annex: None,
             stop,
             foreign: AtomicU64::new(0),
             strangers: AtomicU64::new(0),
         };
         Ok(Self { shared: Arc::new(shared), door, bind, tls, listener: None })
+    }
+
+    /// Hands messages on these topics on, instead of reading them as a device's. Before [`MqttListenLine::run`].
+    #[must_use]
+    pub fn with_annex(mut self, annex: Option<Annex>) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            shared.annex = annex;
+        }
+        self
     }
 
     /// Opens the port and says which one it is (the configuration may say 0). [`MqttListenLine::run`] does it otherwise.

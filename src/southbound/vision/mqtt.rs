@@ -42,7 +42,7 @@ impl MqttCameras {
         stop: CancellationToken,
     ) -> Result<Self, BadBroker> {
         let own = |door: &Arc<Door>| match &door.source.way {
-            Way::Mqtt { line: on, topic } if on == line.id.as_str() => Some((topic.clone(), Arc::clone(door))),
+            Way::Mqtt { line: on, topic, .. } if on == line.id.as_str() => Some((topic.clone(), Arc::clone(door))),
             _ => None,
         };
         let cameras = outlet.doors().filter_map(own).collect();
@@ -107,7 +107,7 @@ impl MqttCameras {
                         return why;
                     }
                 }
-                Ok(Ok(FromBroker::Alive)) => {}
+                Ok(Ok(FromBroker::Alive | FromBroker::Taken)) => {}
             }
         }
     }

@@ -36,6 +36,8 @@ pub(in crate::southbound) enum FromBroker {
     Publish(Publish),
     /// Answer to a subscription; positions of the filters that were refused.
     Subscribed { refused: Vec<usize> },
+    /// The broker has a message of ours.
+    Taken,
     /// Anything else; it proves that the broker lives.
     Alive,
 }
@@ -76,6 +78,12 @@ impl Broker {
             options.set_transport(Transport::tls_with_config(tls_config(ca_pem)?));
         }
         Ok(Self { options, timeout: config.timeout.max(Duration::from_secs(1)) })
+    }
+
+    /// The same without a session that the broker keeps: for those who only send.
+    pub(in crate::southbound) fn forgetful(mut self) -> Self {
+        self.options.set_clean_session(true);
+        self
     }
 
     /// `host:port`, for messages.
@@ -171,6 +179,13 @@ fn words(error: &ConnectionError) -> Text {
 #[derive(Debug)]
 pub(in crate::southbound) struct Rumqtt(AsyncClient);
 
+impl Rumqtt {
+    /// Publishes at QoS 1, not retained; false if the request queue is full.
+    pub(in crate::southbound) fn publish(&self, topic: &str, payload: Vec<u8>) -> bool {
+        self.0.try_publish(topic, QoS::AtLeastOnce, false, payload).is_ok()
+    }
+}
+
 impl ToBroker for Rumqtt {
     fn subscribe(&self, filters: Vec<String>) -> bool {
         let filters = filters.into_iter().map(|path| SubscribeFilter { path, qos: QoS::AtLeastOnce });
@@ -196,6 +211,7 @@ impl Feed for RumqttFeed {
                 let refused = refused.filter(|(_, code)| **code == SubscribeReasonCode::Failure).map(|(ix, _)| ix);
                 Ok(FromBroker::Subscribed { refused: refused.collect() })
             }
+            Ok(Event::Incoming(Packet::PubAck(_))) => Ok(FromBroker::Taken),
             Ok(_) => Ok(FromBroker::Alive),
             Err(error) => Err(words(&error)),
         }

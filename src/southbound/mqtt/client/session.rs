@@ -127,7 +127,7 @@ impl Session {
                 Ok(Heard::Event(FromBroker::Subscribed { refused })) => {
                     self.subscribed(&refused, address).await;
                 }
-                Ok(Heard::Event(FromBroker::Alive)) => {}
+                Ok(Heard::Event(FromBroker::Alive | FromBroker::Taken)) => {}
                 Ok(Heard::Stop) => break None,
                 Err(reason) => break Some(reason),
             }
