@@ -142,14 +142,14 @@ impl Dialer {
         let opened = match &mut self.way {
             Way::Connect { host, port } => timeout(time, connect(host, *port)).await,
             Way::Serial(serial) => Ok(open_serial(serial)),
-            Way::Listen { incoming, .. } => match timeout(time, incoming_stream(incoming)).await {
-                Ok(stream) => Ok(stream),
-                Err(_) => {
-                    let (zh, en) =
-                        (format!("没有调制解调器拨入 {target}"), format!("no modem has dialled in at {target}"));
-                    return Err(Text::new(&zh, &en));
-                }
-            },
+            Way::Listen { incoming, .. } => {
+                let came = timeout(time, incoming_stream(incoming)).await;
+                let Ok(stream) = came else {
+                    let zh = format!("没有调制解调器拨入 {target}");
+                    return Err(Text::new(&zh, &format!("no modem has dialled in at {target}")));
+                };
+                Ok(stream)
+            }
             #[cfg(test)]
             Way::Given(streams) => match timeout(time, streams.recv()).await {
                 Ok(Some(stream)) => Ok(Ok(Box::new(stream) as Port)),

@@ -37,7 +37,7 @@ impl Outbound {
 
     /// Connects within the line's time-out; why it did not work is in words, without secrets.
     pub async fn connect(&self) -> Result<OutboundLink, String> {
-        let (to, feed) = self.0.connect().await?;
+        let (to, feed) = self.0.connect().await.map_err(|why| why.en.to_string())?;
         Ok(OutboundLink { to, next: turn(feed) })
     }
 }
@@ -63,6 +63,6 @@ impl OutboundLink {
 fn turn(mut feed: RumqttFeed) -> Next {
     Box::pin(async move {
         let heard = feed.next().await;
-        (feed, heard)
+        (feed, heard.map_err(|why| why.en.to_string()))
     })
 }
