@@ -7,6 +7,7 @@
 //!
 //! There is no login yet, so [`serve`] refuses any address but loopback.
 
+mod cameras;
 mod cases;
 pub mod dto;
 pub mod error;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  Sighting ─▶ judge (physics) ─▶ desk: merge, budget, level ─▶ Keeper (store, synced) ─▶ receipt to the camera
-//!                                   │                     └──▶ alarm desk ─▶ journal, page, cloud, webhook
+//!                                   │                     └──▶ alarm desk ─▶ journal, page, cloud, webhook, broker
 //!                                   └▶ evidence folder ◀── footage, fetched behind the alarm
 //!  people ─▶ act ─▶ workflow machine ─▶ step on disk ─▶ alarm answered, closed
 //! ```
@@ -16,8 +16,11 @@
 //! - The alarm never waits for a picture.
 //! - A flood costs short records, not alarms: see [`desk::Settings`].
 //!
-//! Pure: [`desk`], [`machine`], [`merge`], [`clocks`], [`words`], [`figures`], [`zones`], [`mask`], [`ustar`]. I/O: [`evidence`], [`seal`],
+//! Pure: [`desk`], [`machine`], [`merge`], [`clocks`], [`words`], [`figures`], [`zones`], [`shield`], [`mask`], [`ustar`]. I/O: [`evidence`], [`seal`],
 //! [`runner`].
+
+use crate::cases::desk::Settings;
+use crate::cases::evidence::Limits;
 
 pub mod bundle;
 pub mod clocks;
@@ -31,6 +34,16 @@ pub mod merge;
 pub mod ports;
 pub mod runner;
 pub mod seal;
+pub mod shield;
 pub mod ustar;
 pub mod words;
 pub mod zones;
+
+/// `[cases]` of the site.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CasesConfig {
+    /// Merging and budgets.
+    pub desk: Settings,
+    /// How much evidence is kept, and how long.
+    pub evidence: Limits,
+}

@@ -8,6 +8,7 @@
 //! devices share one [`Profile`].
 
 mod calendar;
+mod cases;
 mod condition;
 mod context;
 pub mod credential;
@@ -31,12 +32,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::api::ApiConfig;
+use crate::cases::CasesConfig;
 use crate::model::alarm::{AlarmText, Level};
 use crate::model::calendar::Calendar;
 use crate::model::camera::{Camera, Facade};
 use crate::model::id::Id;
 use crate::model::text::Lang;
-use crate::northbound::{UpstreamConfig, WebhookConfig};
+use crate::northbound::{PublishConfig, UpstreamConfig, WebhookConfig};
 use crate::profile::{Condition, Profile};
 use crate::southbound::LineConfig;
 use crate::southbound::vision::VisionConfig;
@@ -71,10 +73,14 @@ pub struct Config {
     pub cameras: Vec<Camera>,
     /// `[vision]`, and the ways of the cameras' events in the same order as the cameras.
     pub vision: VisionConfig,
+    /// `[cases]`
+    pub cases: CasesConfig,
     /// `[upstream.*]`
     pub upstreams: Vec<UpstreamConfig>,
     /// `[webhook.*]`
     pub webhooks: Vec<WebhookConfig>,
+    /// `[publish.*]`
+    pub publishers: Vec<PublishConfig>,
 }
 
 /// A device with its profile, overrides already applied.

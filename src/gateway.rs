@@ -9,10 +9,12 @@
 
 mod cases;
 mod defs;
+mod eyes;
 mod field;
 mod health;
 mod office;
 mod ports;
+mod publish;
 mod secrets;
 mod tables;
 mod vision;
@@ -28,6 +30,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::config::credential::Credentials;
 use crate::gateway::cases::Cases;
+use crate::gateway::eyes::Eyes;
 use crate::gateway::field::{Field, Wires};
 use crate::gateway::health::Records;
 use crate::gateway::office::{Office, OfficeParts};
@@ -132,6 +135,7 @@ pub struct Gateway {
     office: OfficeParts,
     store: Store,
     cases: Option<Cases>,
+    eyes: Eyes,
     vision: Option<Vision>,
     records: Records,
     clock: Arc<dyn Clock>,
@@ -144,16 +148,18 @@ impl Gateway {
         let mut defs = defs::definitions(&config, &site)?;
         let keys = site.points.iter().map(|p| Arc::clone(&p.key)).collect();
         let store = crate::store::open(&config.store, keys, Arc::clone(&clock))?;
-        let field = Field::prepare(&config, &site, &store.opened.unsupported, credentials, &store.gateway_id)?;
-        let office = OfficeParts::prepare(&config, credentials, std::mem::take(&mut defs.limits))?;
-        let standing = store.opened.open_alarms.iter().map(|alarm| Arc::clone(&alarm.key));
-        let mut cases = Cases::prepare(&config, &store, standing);
         let vision = Vision::prepare(&config, credentials, &store.gateway_id)?;
+        let keys = (credentials, store.gateway_id.as_str());
+        let field = Field::prepare(&config, &site, &store.opened.unsupported, keys, vision.as_ref())?;
+        let office = OfficeParts::prepare(&config, credentials, &store.gateway_id, std::mem::take(&mut defs.limits))?;
+        let standing = store.opened.open_alarms.iter().map(|alarm| Arc::clone(&alarm.key));
+        let eyes = Eyes::prepare(&config, standing.clone());
+        let mut cases = Cases::prepare(&config, &store, standing);
         if let (Some(cases), Some(vision)) = (&mut cases, &vision) {
             cases.footage = vision.footage();
         }
         let records = Records::open(&config, &site, &store, clock.as_ref());
-        Ok(Self { config, site, defs, field, office, store, cases, vision, records, clock })
+        Ok(Self { config, site, defs, field, office, store, cases, eyes, vision, records, clock })
     }
 
     /// Runs until `asked` completes or a vital part is lost. `ready` is called once everything listens.
@@ -166,15 +172,14 @@ impl Gateway {
     }
 
     async fn live(self, ready: impl FnOnce(&Running), asked: impl Future<Output = ()>) -> Result<End, StartError> {
-        let Self { config, site, defs, mut field, office, store, cases, vision, records, clock } = self;
+        let Self { config, site, defs, mut field, office, store, cases, eyes, vision, records, clock } = self;
         let fatal = CancellationToken::new();
         let roster = Roster::default();
         let live = Arc::new(Live::new(site.points.len(), site.devices.len(), site.lines.len(), clock.boot()));
         let (field_tx, field_rx) = mpsc::channel(FIELD_EVENTS_MAX);
         let (desk_tx, desk_rx) = mpsc::channel(COMMANDS_MAX);
         let (events, _) = broadcast::channel::<LiveEvent>(LIVE_EVENTS_MAX);
-        let upstreams: Vec<_> = config.upstreams.iter().map(|u| u.id.as_str().to_owned()).collect();
-        store.handle.set_upstreams(upstreams).await;
+        store.handle.set_upstreams(config.upstreams.iter().map(|u| u.id.as_str().to_owned()).collect()).await;
 
         let mut south = Stage::new("south", roster.clone(), fatal.clone());
         let mut middle = Stage::new("pipeline", roster.clone(), fatal.clone());
@@ -214,6 +219,7 @@ impl Gateway {
             store: (store.handle.clone(), store.reader.clone(), store.gateway_id.clone()),
             desk: desk_tx,
             cases,
+            watch: (eyes, vision.as_ref().map(vision::RunningVision::outlet)),
             records,
             events: events.clone(),
             roster,

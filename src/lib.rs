@@ -28,6 +28,7 @@
 //! |---|---|---|
 //! | [`model`] | point, value, quality, reading, alarm, ids, stamps, the live table | everything else |
 //! | [`clock`] | boot clock, wall clock and the trust in it | |
+//! | [`guests`] | connections to a listener of ours: caps, who gives way, the accepting loop | routes, credentials |
 //! | [`text`] | TOML with places: reader, fields, complaints | what the fields mean |
 //! | [`profile`] | device profiles: decoding, golden vectors | tasks, sockets |
 //! | [`predict`] | detectors that learn: one point, a trend to a limit, a whole device | clock, task, disk, profile |
@@ -77,6 +78,7 @@
 pub mod model;
 
 pub mod clock;
+pub mod guests;
 pub mod text;
 
 pub mod profile;

@@ -17,18 +17,20 @@
 //! The wire format is published in `config/schemas/` (JSON Schema and the contract in `README.md` there).
 //! Knows nothing of SQL, registers, or what a reading means.
 //!
-//! Pure: [`telemetry`], [`events`], [`compress`], [`reply`], [`backoff`], [`portion`]. I/O: `http`; tasks: `sync`, `lane`, [`webhook`].
+//! Pure: [`telemetry`], [`events`], [`compress`], [`reply`], [`backoff`], [`portion`]. I/O: `http`; tasks: `sync`, `lane`, [`webhook`], [`publish`].
 
 pub mod backoff;
 pub mod compress;
 mod digits;
 pub mod events;
 mod find;
+mod follow;
 mod http;
 mod lane;
 mod outbox;
 mod pack;
 pub mod portion;
+pub mod publish;
 pub mod reply;
 mod status;
 mod sync;
@@ -40,6 +42,7 @@ use std::time::Duration;
 use crate::model::id::Id;
 
 pub use self::outbox::Outbox;
+pub use self::publish::{PublishConfig, Publisher};
 pub use self::status::{StreamStatus, SyncReport, SyncStatus, UpstreamState};
 pub use self::sync::{Upstream, UpstreamError, UpstreamParts};
 pub use self::webhook::{Webhook, WebhookConfig};

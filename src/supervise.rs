@@ -140,7 +140,9 @@ impl Keeper {
         loop {
             self.roster.change(&self.name, |t| t.running = true);
             let started = Instant::now();
-            let end = run_caught(build()).await.map_or_else(|why| why, |()| "finished".to_owned());
+            // Started here and not inside the waiting: the future would lie in this task as well as in its own.
+            let own = start(build());
+            let end = caught(own).await.map_or_else(|why| why, |()| "finished".to_owned());
             self.roster.change(&self.name, |t| {
                 t.running = false;
                 t.last_end = Some(end.clone());
@@ -167,10 +169,15 @@ impl Keeper {
     }
 }
 
-/// Runs a future as a task of its own, so that its panic is a value here.
-async fn run_caught(task: impl Future<Output = Result<(), String>> + Send + 'static) -> Result<(), String> {
+/// Starts a future as a task of its own, so that its panic is a value for whoever waits.
+fn start(task: impl Future<Output = Result<(), String>> + Send + 'static) -> JoinSet<Result<(), String>> {
     let mut own = JoinSet::new();
     own.spawn(task);
+    own
+}
+
+/// Waits for the one task of the set.
+async fn caught(mut own: JoinSet<Result<(), String>>) -> Result<(), String> {
     match own.join_next().await {
         Some(Ok(done)) => done,
         Some(Err(join)) if join.is_panic() => {

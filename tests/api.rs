@@ -325,6 +325,19 @@ async fn every_page_has_words_in_both_languages_and_safe_headers() {
 }
 
 #[tokio::test]
+async fn what_a_driver_says_is_told_in_the_language_of_the_page() {
+    let world = fixture::busy();
+    fixture::kill_pump(&world);
+    let served = start(&world).await;
+    for (lang, told) in [("zh-CN", "从站 2 连续 3 次没有应答"), ("en", "unit 2 did not answer 3 times in a row")]
+    {
+        let url = format!("{}/devices/b3_pump_2?lang={lang}", served.base);
+        let text = client().get(url).send().await.unwrap().text().await.unwrap();
+        assert!(text.contains(told), "{lang}");
+    }
+}
+
+#[tokio::test]
 async fn tables_open_in_a_spreadsheet() {
     let world = fixture::busy();
     let served = start(&world).await;

@@ -224,6 +224,30 @@ fn ten_thousand_devices_are_one_breath() {
 }
 
 #[test]
+fn the_case_desk_is_as_the_site_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let head = "version = 1\nsite = { id = 's', name = 's' }\n[vision]\nbind = '127.0.0.1:0'\n[camera.a]\nname = 'a'\nat = 'x'\n\
+        profile = 'generic_json'\npush = { credential = 'a' }\n";
+    let config = |rest: &str| {
+        let loaded = site_in(dir.path(), format!("{head}{rest}").as_bytes());
+        loaded.config.unwrap_or_else(|| panic!("{:?}", loaded.diagnostics))
+    };
+    let plain = config("");
+    assert_eq!((&plain.cases, plain.cameras[0].serial.as_str()), (&gatehouse::cases::CasesConfig::default(), ""));
+    // What stands in the table of fields is what holds without it.
+    assert_eq!(config("[cases]\n").cases, plain.cases);
+    let own = config(
+        "serial = 'F12'\n[cases]\nmerge_window = '20s'\nkeep = '2d'\nevidence_max = '2GiB'\ncases_per_minute = 3\n\
+         dense_per_minute = 4\nwhole_per_minute = 5\nrepeat_count = 6\nrepeat_within = '7d'\n",
+    );
+    let (desk, kept) = (&own.cases.desk, own.cases.evidence);
+    assert_eq!((own.cameras[0].serial.as_str(), desk.merge_window_ms), ("F12", 20_000));
+    assert_eq!((kept.keep_ms, kept.bytes_max), (2 * 86_400_000, 2 << 30));
+    assert_eq!((desk.cases_per_minute, desk.dense_per_minute, desk.whole_per_minute), (3, 4, 5));
+    assert_eq!((desk.repeat_count, desk.repeat_days), (6, 7));
+}
+
+#[test]
 fn secrets_are_looked_for_and_wide_ones_refused() {
     use std::os::unix::fs::PermissionsExt;
     let dir = tempfile::tempdir().unwrap();

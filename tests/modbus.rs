@@ -16,6 +16,7 @@ use gatehouse::model::link::{FieldEvent, LinkOf, LinkState};
 use gatehouse::model::live::Live;
 use gatehouse::model::quality::Quality;
 use gatehouse::model::reading::{Raw, Scan};
+use gatehouse::model::text::Text;
 use gatehouse::model::time::BootMs;
 use gatehouse::profile::{Area, ModbusLimits, Order, Register, WireType};
 use gatehouse::southbound::modbus::pdu::Exception;
@@ -111,7 +112,7 @@ impl Rig {
     }
 
     /// The next change of a link into `state`; its reason.
-    async fn link(&mut self, of: LinkOf, state: LinkState) -> String {
+    async fn link(&mut self, of: LinkOf, state: LinkState) -> Text {
         loop {
             match self.event().await {
                 FieldEvent::Link(change) if change.of == of && change.state == state => return change.reason,
@@ -260,7 +261,8 @@ async fn a_lost_line_says_why_and_comes_back() {
     rig.good(3).await;
     tasks.shutdown().await;
     let reason = rig.link(LINE, LinkState::Down).await;
-    assert_eq!(reason, format!("connection refused by {address}"));
+    assert_eq!(&*reason.en, format!("connection refused by {address}"));
+    assert_eq!(&*reason.zh, format!("{address} 拒绝连接"));
     let refused = rig.ask(1, Action::Read { area: Area::Holding, address: 0, count: 1 }).await;
     assert!(matches!(refused, Err(AskError::Link(_))), "{refused:?}");
     sim.listen(&mut tasks, &address.to_string()).await;
@@ -297,7 +299,7 @@ async fn a_dead_unit_is_quarantined_and_comes_back() {
         rig.bad(13, Quality::BadTimeout).await;
         let dead = LinkOf::Device(DeviceIx(1));
         let reason = rig.link(dead, LinkState::Quarantined).await;
-        assert_eq!(reason, "unit 2 did not answer 3 times in a row");
+        assert_eq!(reason, Text::new("从站 2 连续 3 次没有应答", "unit 2 did not answer 3 times in a row"));
         rig.good(3).await;
         sim.sin(|s| s.dead.clear());
         rig.link(dead, LinkState::Up).await;
@@ -343,7 +345,7 @@ async fn a_modem_dials_in_and_the_newest_connection_wins() {
     let mut rig = Rig::start(path, ms(300), vec![device(0, 1, ms(50))]);
     let mut tasks = JoinSet::new();
     let reason = rig.link(LINE, LinkState::Down).await;
-    assert_eq!(reason, format!("no modem has dialled in at {port}"));
+    assert_eq!(&*reason.en, format!("no modem has dialled in at {port}"));
     let stranger = Device::new(true, Sins::default());
     stranger.dial(&mut tasks, port, "GH-9999").await;
     let modem = Device::new(true, Sins::default());

@@ -245,7 +245,7 @@ impl Bench {
     }
 
     async fn link(&self, of: LinkOf, state: LinkState) {
-        let reason = "connection refused".to_owned();
+        let reason = Text::same("connection refused");
         let change = LinkChange { of, state, quality: Quality::BadLink, reason, at: self.clock.boot() };
         self.field.send(FieldEvent::Link(change)).await.unwrap();
     }

@@ -62,7 +62,7 @@ fn telemetry() -> Json {
         columns,
     };
     let mut encoder = TelemetryEncoder::new(&identity(), Arc::new(Site::default()));
-    serde_json::from_slice(encoder.encode(&batch, 0, usize::MAX)).unwrap()
+    serde_json::from_slice(&encoder.encode(&batch, 0, usize::MAX)).unwrap()
 }
 
 fn row(stream: Stream, body: &Json) -> Json {

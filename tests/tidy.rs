@@ -10,11 +10,12 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[(&str, &str)] = &[
     ("model", ""),
     ("clock", "model"),
+    ("guests", ""),
     ("text", "model"),
     ("profile", "model text"),
     ("predict", ""),
     ("falling", ""),
-    ("southbound", "model clock profile"),
+    ("southbound", "model clock guests profile"),
     ("conditioning", "model profile"),
     ("rules", "model profile predict"),
     ("alarms", "model profile"),
@@ -22,10 +23,10 @@ const LAYERS: &[(&str, &str)] = &[
     ("health", "model"),
     ("store", "model clock"),
     ("northbound", "model clock"),
-    ("api", "model clock"),
+    ("api", "model clock guests"),
     ("pipeline", "model clock conditioning rules alarms health"),
     ("supervise", "clock"),
-    ("config", "model text profile southbound conditioning rules alarms store northbound api"),
+    ("config", "model text profile southbound conditioning rules alarms cases store northbound api"),
     (
         "gateway",
         "model clock profile falling southbound conditioning rules alarms cases health store northbound api pipeline supervise \

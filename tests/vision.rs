@@ -11,20 +11,28 @@
 
 #[path = "vision/broker.rs"]
 mod broker;
+#[path = "vision/cameras.rs"]
+mod cameras;
 #[path = "vision/fetch.rs"]
 mod fetch;
+#[path = "vision/listen.rs"]
+mod listen;
 #[path = "support/mosquitto.rs"]
 #[allow(dead_code, reason = "shared with other tests, which use more of it")]
 mod mosquitto;
 #[path = "support/peers.rs"]
 #[allow(dead_code, reason = "shared with other tests, which use more of it")]
 mod need;
+#[path = "vision/outward.rs"]
+mod outward;
 #[path = "vision/profiles.rs"]
 mod profiles;
 #[path = "vision/push.rs"]
 mod push;
 #[path = "vision/rig.rs"]
 mod rig;
+#[path = "vision/storm.rs"]
+mod storm;
 #[path = "vision/stream.rs"]
 mod stream;
 #[path = "vision/whole.rs"]

@@ -13,8 +13,10 @@ use crate::model::condition::{ConditionChange, Tri};
 use crate::model::desk::{AlarmFigures, DeskError, Handled, Signal};
 use crate::model::finding::Explanation;
 use crate::model::id::{DeviceIx, Id, PointIx};
+use crate::model::intake::CAMERA_KEY_PREFIX;
 use crate::model::link::{LinkChange, LinkOf, LinkState};
 use crate::model::site::Site;
+use crate::model::text::Text;
 use crate::model::time::{Anchor, BootMs};
 
 /// Closed alarms remembered, so that a second click on one is told who was first.
@@ -46,6 +48,9 @@ pub struct Desk {
     wake: Option<BootMs>,
 }
 
+/// The store and the clock.
+const OWN: usize = 2;
+
 impl Desk {
     /// `rules` in the order of the engine's rules; `restored` are the open records of the journal. Returns the events of
     /// records that end here since nothing is configured for them any more.
@@ -58,7 +63,9 @@ impl Desk {
         restored: Vec<AlarmRecord>,
         now: &Anchor,
     ) -> (Self, Vec<AlarmEvent>) {
-        let mut slots: Vec<Slot> = rules.into_iter().map(Slot::new).collect();
+        let room = rules.len() + site.lines.len() + site.devices.len() + OWN + upstreams.len();
+        let mut slots: Vec<Slot> = Vec::with_capacity(room);
+        slots.extend(rules.into_iter().map(Slot::new));
         let lines = slots.len();
         slots.extend(site.lines.iter().map(|line| {
             let children = u32::try_from(line.devices.len()).unwrap_or(u32::MAX);
@@ -106,7 +113,8 @@ impl Desk {
             self.slots.iter().enumerate().map(|(ix, slot)| (Arc::clone(&slot.def.key), ix)).collect();
         let mut events = Vec::new();
         for mut alarm in restored {
-            if CaseNo::of_key(&alarm.key).is_some() && !self.reported.contains_key(&alarm.key) {
+            let reported = CaseNo::of_key(&alarm.key).is_some() || alarm.key.starts_with(CAMERA_KEY_PREFIX);
+            if reported && !self.reported.contains_key(&alarm.key) {
                 self.readmit(alarm);
                 continue;
             }
@@ -142,6 +150,7 @@ impl Desk {
                 } else {
                     let trigger = self.slots.get(ix).map(|slot| Trigger {
                         what: slot.def.what.clone(),
+                        words: None,
                         value: change.value,
                         limit: change.limit,
                         unit: slot.def.unit.clone(),
@@ -188,7 +197,7 @@ impl Desk {
                 None => return,
             },
         };
-        self.trouble(ix, holds, delay_ms, reason, now, out);
+        self.trouble(ix, holds, delay_ms, &Text::same(reason), now, out);
     }
 
     /// Raises what has been in trouble for long enough.
@@ -305,7 +314,7 @@ impl Desk {
         ix: usize,
         holds: bool,
         delay_ms: i64,
-        reason: &str,
+        reason: &Text,
         now: &Anchor,
         out: &mut Vec<AlarmEvent>,
     ) {
@@ -313,7 +322,7 @@ impl Desk {
             return self.subside(ix, now, out);
         }
         let Some(slot) = self.slots.get_mut(ix) else { return };
-        slot.reason = Some(reason.to_owned());
+        slot.reason = Some(reason.clone());
         slot.over = None;
         let active = slot.open.as_ref().is_some_and(|alarm| alarm.condition);
         if active || slot.held {
@@ -340,8 +349,9 @@ impl Desk {
 
     fn own_trigger(&self, ix: usize) -> Option<Trigger> {
         let slot = self.slots.get(ix)?;
-        let what = slot.reason.clone().filter(|_| ix >= self.lines).unwrap_or_else(|| slot.def.what.clone());
-        (!what.is_empty()).then_some(Trigger { what, value: None, limit: None, unit: None })
+        let words = slot.reason.clone().filter(|reason| ix >= self.lines && !reason.en.is_empty());
+        let what = words.as_ref().map_or_else(|| slot.def.what.clone(), |words| words.en.to_string());
+        (!what.is_empty()).then_some(Trigger { what, words, value: None, limit: None, unit: None })
     }
 
     /// Whether this alarm only says what the line's alarm says already.

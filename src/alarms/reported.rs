@@ -51,7 +51,7 @@ impl Desk {
             }
         }
         let what = report.what.clone();
-        let trigger = (!what.is_empty()).then_some(Trigger { what, value: None, limit: None, unit: None });
+        let trigger = (!what.is_empty()).then_some(Trigger { what, words: None, value: None, limit: None, unit: None });
         self.rise(ix, now.boot, (trigger, None), now, &|_| Vec::new(), out);
         // The slot of the one that gave way must stay this alarm's.
         self.reported.insert(Arc::clone(&report.key), ix);

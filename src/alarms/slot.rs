@@ -7,6 +7,7 @@ use crate::alarms::desk::Look;
 use crate::model::alarm::{AlarmChange, AlarmEvent, AlarmRecord, AlarmState, AlarmText, Level, Trigger};
 use crate::model::id::{DeviceIx, PointIx};
 use crate::model::site::{DeviceInfo, Site};
+use crate::model::text::Text;
 use crate::model::time::{Anchor, BootMs};
 
 /// What an alarm is, apart from its condition. Position = [`crate::model::id::RuleIx`] of its rule.
@@ -39,7 +40,7 @@ pub struct AlarmDef {
 pub(super) struct Slot {
     pub(super) def: AlarmDef,
     /// Reason in words, for the trigger of built-in alarms.
-    pub(super) reason: Option<String>,
+    pub(super) reason: Option<Text>,
     /// Devices counted behind it.
     pub(super) children: u32,
     /// Raise at this moment unless the trouble ends before (built-in alarms; rules bring their own delays).

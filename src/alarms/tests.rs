@@ -12,6 +12,7 @@ use crate::model::id::{DeviceIx, Id, LineIx, PointIx, RuleIx};
 use crate::model::link::{LinkChange, LinkOf, LinkState};
 use crate::model::quality::Quality;
 use crate::model::site::{DeviceInfo, LineInfo, Site};
+use crate::model::text::Text;
 use crate::model::time::{Anchor, BootMs, Trust, WallMs};
 
 fn site() -> Site {
@@ -98,8 +99,13 @@ impl Bench {
     }
 
     fn link(&mut self, of: LinkOf, state: LinkState) -> &mut Self {
-        let change =
-            LinkChange { of, state, quality: Quality::BadLink, reason: "connection refused".into(), at: self.now.boot };
+        let change = LinkChange {
+            of,
+            state,
+            quality: Quality::BadLink,
+            reason: Text::same("connection refused"),
+            at: self.now.boot,
+        };
         self.desk.link(&change, &self.now, &mut self.out);
         self.wait(1)
     }
@@ -296,7 +302,7 @@ fn an_open_record_follows_the_texts_of_today_and_keeps_its_history() {
     assert_eq!(before.reset("pump.fire"), Ok(()));
     let mut records: Vec<AlarmRecord> = before.desk.open().cloned().collect();
     for record in &mut records {
-        record.text.title = crate::model::text::Text::same("old");
+        record.text.title = Text::same("old");
         record.device_name = "old".into();
         record.level = Level::Info;
     }

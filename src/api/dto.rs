@@ -89,7 +89,7 @@ pub struct LinkDto {
     /// Since when.
     pub since_ms: i64,
     /// In the driver's words.
-    pub reason: String,
+    pub reason: TextDto,
     /// Requests sent or messages received.
     pub polls: u64,
     /// Answered properly.
@@ -274,8 +274,11 @@ pub struct AcknowledgedDto {
 /// The numbers behind an alarm.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct TriggerDto {
-    /// `device.point` or an expression.
+    /// `device.point`, an expression, or `words` in English.
     pub what: String,
+    /// What a driver or another part of gatehouse says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub words: Option<TextDto>,
     /// Value seen.
     pub value: Option<f64>,
     /// Limit crossed.

@@ -16,7 +16,9 @@ use crate::api::App;
 use crate::api::error::{ApiError, Code};
 use crate::model::alarm::Level;
 use crate::model::id::{DeviceIx, LineIx};
+use crate::model::intake::{CameraFigures, Presence, Why};
 use crate::model::link::{LinkState, LinkStats};
+use crate::model::time::BootMs;
 
 /// `OpenMetrics` text, as the encoder writes it.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -54,6 +56,7 @@ pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Api
     links(&mut scrape, &app);
     store(&mut scrape, &app);
     upstreams(&mut scrape, &app);
+    cameras(&mut scrape, &app);
     let mut text = String::new();
     encode(&mut text, &scrape.0).map_err(|e| ApiError::inside(Code::Internal, &e))?;
     Ok(([(CONTENT_TYPE, OPEN_METRICS)], text).into_response())
@@ -131,6 +134,38 @@ fn store(scrape: &mut Scrape, app: &App) {
     scrape.counters("store_readings", "Readings committed", [(none(), s.readings_committed)]);
     scrape.counters("store_dropped", "Readings the disk did not take", [(none(), s.readings_dropped)]);
     scrape.counters("store_quarantined", "Damaged files put aside", [(none(), s.quarantined)]);
+}
+
+fn cameras(scrape: &mut Scrape, app: &App) {
+    let Some(book) = &app.ports.cases else { return };
+    let (all, now) = (book.cameras(), app.ports.clock.boot());
+    let of = |c: &CameraFigures| vec![("camera", c.camera.to_string())];
+    let heard = all.iter().filter_map(|c| match c.presence {
+        Presence::Unknown => None,
+        Presence::Heard => Some((of(c), 1.0)),
+        Presence::Silent(_) => Some((of(c), 0.0)),
+    });
+    scrape.gauges("camera_heard", "0 while it is silent though it should not be", heard);
+    scrape.counters("camera_events", "Events on disk", all.iter().map(|c| (of(c), c.stored)));
+    scrape.counters("camera_duplicates", "Events that came again", all.iter().map(|c| (of(c), c.duplicates)));
+    scrape.counters("camera_busy", "Times it was told to send again", all.iter().map(|c| (of(c), c.busy)));
+    let refused = all.iter().flat_map(|c| {
+        let unknown = std::iter::once((Why::UnknownKind.word(), c.unknown)).filter(|(_, n)| *n > 0);
+        let reasons = c.refused.iter().map(|(why, n)| (*why, *n)).chain(unknown);
+        reasons.map(|(why, n)| ([of(c), vec![("reason", why.to_owned())]].concat(), n)).collect::<Vec<_>>()
+    });
+    scrape.counters("camera_refused", "Payloads that were refused", refused);
+    for (name, help, last) in [
+        (
+            "camera_event_age_seconds",
+            "Since its last event",
+            (|c| c.last_event) as fn(&CameraFigures) -> Option<BootMs>,
+        ),
+        ("camera_contact_age_seconds", "Since it was last heard", |c| c.last_contact),
+    ] {
+        let ages = all.iter().filter_map(|c| Some((of(c), now.since(last(c)?) as f64 / 1000.0)));
+        scrape.gauges(name, help, ages);
+    }
 }
 
 fn upstreams(scrape: &mut Scrape, app: &App) {

@@ -3,7 +3,7 @@
 use axum::Json;
 use utoipa::OpenApi;
 
-use crate::api::{cases, events, health, learning, page, routes};
+use crate::api::{cameras, cases, events, health, learning, page, routes};
 
 /// The document; every handler of [`routes::routes`] stands here (a test holds it).
 #[derive(OpenApi)]
@@ -31,6 +31,7 @@ use crate::api::{cases, events, health, learning, page, routes};
         routes::sync,
         learning::outlooks,
         learning::relearn,
+        cameras::cameras,
         cases::cases,
         cases::statistics,
         cases::notice,

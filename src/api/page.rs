@@ -5,6 +5,7 @@
 //! Catalogue and templates lie beside this file; texts of alarms and points come with the site.
 
 mod alarms;
+mod cameras;
 mod card;
 mod cases;
 mod chart;
@@ -15,6 +16,7 @@ mod drawing;
 mod explain;
 mod qr;
 pub(crate) mod records;
+mod story;
 mod sync;
 mod when;
 
@@ -53,6 +55,7 @@ pub(super) fn router() -> Router<Arc<App>> {
         .route("/health.csv", get(records::list_csv))
         .route("/history.csv", get(csv::history))
         .route("/cases", get(cases::list))
+        .route("/cameras", get(cameras::list))
         .route("/cases/figures", get(cases::figures))
         .route("/cases/notice", get(cases::notice))
         .route("/cases/{id}", get(cases::one))

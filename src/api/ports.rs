@@ -19,6 +19,7 @@ use crate::model::desk::{DeskError, Handled};
 use crate::model::facade::Watched;
 use crate::model::health::{Around, HealthEntry, HealthReport, Spot};
 use crate::model::id::{DeviceIx, PointIx};
+use crate::model::intake::CameraFigures;
 use crate::model::journal::{Cursor, Stream};
 use crate::model::live::{Live, LiveEvent};
 use crate::model::site::Site;
@@ -217,10 +218,13 @@ pub struct CaseFileInfo {
     pub kept_ms: i64,
 }
 
-/// Cases of cameras. All but [`CaseBook::watched`] and [`CaseBook::act`] block on the disk.
+/// Cases of cameras. All but [`CaseBook::watched`], [`CaseBook::cameras`] and [`CaseBook::act`] block on the disk.
 pub trait CaseBook: Send + Sync + fmt::Debug {
     /// Cameras and facades. Returns at once.
     fn watched(&self) -> &Watched;
+
+    /// What came of each camera since the start. Returns at once.
+    fn cameras(&self) -> Vec<CameraFigures>;
 
     /// Cases, newest first.
     fn list(&self, filter: &CaseFilter) -> Result<Vec<Case>, ReadError>;

@@ -14,7 +14,9 @@ use crate::api::dto;
 use crate::api::error::{ApiError, Code, ErrorBody};
 use crate::api::lang::Words;
 use crate::api::ports::{DeskFuture, Refusal};
-use crate::api::{App, cases, events, guard, health as records, journal, learning, metrics, openapi, page, view};
+use crate::api::{
+    App, cameras, cases, events, guard, health as records, journal, learning, metrics, openapi, page, view,
+};
 use crate::model::desk::DeskError;
 use crate::model::id::{DeviceIx, LineIx, PointIx};
 use crate::model::stored::AlarmFilter;
@@ -57,6 +59,7 @@ pub(crate) fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Arc<App>
         ("get", "/api/v1/cases", get(cases::cases)),
         ("get", "/api/v1/cases/statistics", get(cases::statistics)),
         ("get", "/api/v1/cases/notice", get(cases::notice)),
+        ("get", "/api/v1/cameras", get(cameras::cameras)),
         ("get", "/api/v1/cases/key", get(cases::key)),
         ("get", "/api/v1/cases/{id}", get(cases::case)),
         ("post", "/api/v1/cases/{id}/steps", post(cases::step)),

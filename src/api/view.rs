@@ -149,7 +149,7 @@ pub(crate) fn link(live: &LiveLink, now: &Anchor) -> dto::LinkDto {
     dto::LinkDto {
         state: state_word(live.state),
         since_ms: now.wall_at(live.since).0,
-        reason: live.reason.clone(),
+        reason: (&live.reason).into(),
         polls: stats.polls,
         answers: stats.answers,
         timeouts: stats.timeouts,
@@ -189,6 +189,7 @@ pub(crate) fn alarm(a: &AlarmRecord) -> dto::AlarmDto {
         }),
         trigger: a.trigger.as_ref().map(|t| dto::TriggerDto {
             what: t.what.clone(),
+            words: t.words.as_ref().map(Into::into),
             value: t.value,
             limit: t.limit,
             unit: t.unit.clone(),

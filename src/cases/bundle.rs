@@ -5,7 +5,7 @@
 
 use serde_json::json;
 
-use crate::cases::evidence::{Entry, Evidence, EvidenceError, FileKind};
+use crate::cases::evidence::{Entry, Evicted, Evidence, EvidenceError, FileKind};
 use crate::cases::mask;
 use crate::cases::seal::{SealKey, sha256};
 use crate::cases::ustar::Ustar;
@@ -55,7 +55,7 @@ impl Bundle<'_> {
         let case = self.story.case.no;
         let root = format!("case-{case}");
         let entries = evidence.entries(case)?;
-        if self.full && entries.iter().map(|e| e.bytes).sum::<u64>() > BYTES_MAX {
+        if self.full && evidence.evicted(case).is_none() && entries.iter().map(|e| e.bytes).sum::<u64>() > BYTES_MAX {
             return Err(BundleError::TooLarge);
         }
         let mut files: Vec<(String, Vec<u8>)> = vec![
@@ -64,7 +64,9 @@ impl Bundle<'_> {
             ("public_key.pem".into(), key.public_pem().into_bytes()),
         ];
         let mut masked = Vec::new();
-        for entry in &entries {
+        // Evidence that was evicted stands in the manifest only, with its digests.
+        let gone = evidence.evicted(case);
+        for entry in entries.iter().filter(|_| gone.is_none()) {
             if self.full || matches!(entry.origin.kind, FileKind::Event | FileKind::Verdict) {
                 files.push((format!("evidence/{}", entry.file), checked(evidence, self.story, entry)?));
             } else if entry.origin.kind == FileKind::Picture {
@@ -76,7 +78,7 @@ impl Bundle<'_> {
                 }
             }
         }
-        files.push(("manifest.json".into(), self.manifest(&entries, &masked)?));
+        files.push(("manifest.json".into(), self.manifest(&entries, &masked, gone.as_ref())?));
         files.sort_by(|a, b| a.0.cmp(&b.0));
         let sums: String = files.iter().map(|(name, bytes)| format!("{}  {name}\n", sha256(bytes))).collect();
         files.push(("SHA256SUMS.sig".into(), key.sign(sums.as_bytes())));
@@ -102,9 +104,14 @@ impl Bundle<'_> {
         Ok(serde_json::to_vec_pretty(&record)?)
     }
 
-    fn manifest(&self, entries: &[Entry], masked: &[serde_json::Value]) -> Result<Vec<u8>, BundleError> {
+    fn manifest(
+        &self,
+        entries: &[Entry],
+        masked: &[serde_json::Value],
+        gone: Option<&Evicted>,
+    ) -> Result<Vec<u8>, BundleError> {
         let manifest = json!({
-            "case": self.story.case.no, "kept": entries, "masked": masked,
+            "case": self.story.case.no, "kept": entries, "masked": masked, "evicted": gone,
             "note": "kept: every file of the evidence folder, also those not in this bundle; sha256 is of the file as it was kept",
         });
         Ok(serde_json::to_vec_pretty(&manifest)?)

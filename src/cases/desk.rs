@@ -4,6 +4,7 @@
 //! bounded by [`OPEN_MAX`], [`SEEN_MAX`] and [`PAST_MAX`].
 
 mod parts;
+mod sightings;
 #[cfg(test)]
 mod tests;
 
@@ -13,12 +14,10 @@ use std::sync::Arc;
 use crate::cases::clocks::Clocks;
 use crate::cases::lanes::Lasting;
 use crate::cases::merge::{self, Where};
-use crate::cases::{figures, machine, words};
+use crate::cases::shield::shield_of;
+use crate::cases::{machine, words};
 use crate::model::alarm::Level;
-use crate::model::case::{
-    Act, ActError, Acted, CAMERAS_MAX, Case, CaseNo, Judgement, KeptSighting, ObjectClass, Stage, Step, StepKind,
-};
-use crate::model::casebook::BAND_FLOORS;
+use crate::model::case::{Act, ActError, Acted, Case, CaseNo, Judgement, ObjectClass, Stage, Step, StepKind};
 use crate::model::desk::Report;
 use crate::model::facade::Watched;
 use crate::model::sight::{SightKind, Sighting};
@@ -118,16 +117,20 @@ impl Desk {
         let arrived = now.wall_at(seen.received);
         let (happened, offset_ms) = self.clocks.happened(&seen.camera, seen.camera_time, arrived);
         let (facade, place) = self.place(seen);
+        let watched = Arc::clone(&self.watched);
+        let falls = seen.kind == SightKind::FallingObject;
+        let shield = watched.camera(&seen.camera).filter(|_| falls);
+        let shield = shield.and_then(|camera| shield_of(&seen.track, seen.frame, camera));
         let at = Where { kind: seen.kind, facade: &facade, happened_wall_ms: happened, judgement: judged };
         let mut effects = Effects::default();
-        let found = self.find(&at).or_else(|| self.crowded(&at, now));
+        let found = self.find(&at).or_else(|| self.crowded(&at, shield.is_some(), now));
         let is_new = found.is_none();
         let no = match found {
             Some(no) => {
-                self.join(no, seen, judged, happened, now, &mut effects);
+                self.join(no, seen, judged, (happened, shield), now, &mut effects);
                 no
             }
-            None => self.open(seen, judged, (facade, place), happened, now, &mut effects),
+            None => self.open(seen, judged, (facade, place, shield), happened, now, &mut effects),
         };
         let sightings = self.cases.get(&no).map_or(0, |c| c.sightings);
         let brief =
@@ -135,197 +138,6 @@ impl Desk {
         self.remember((seen.camera.to_string(), seen.event_id.to_string()), no);
         effects.write.sightings.push(self.kept(seen, judged, no, offset_ms, arrived.0, brief, payload_sha256));
         Taken { case: no, is_new, is_known: false, brief, effects }
-    }
-
-    #[allow(clippy::too_many_arguments)] // one record of as many facts
-    fn kept(
-        &self,
-        seen: &Sighting,
-        judged: &Judgement,
-        case: CaseNo,
-        offset_ms: Option<i64>,
-        received_wall_ms: i64,
-        brief: bool,
-        payload_sha256: String,
-    ) -> KeptSighting {
-        let frame = seen.frame.or_else(|| self.watched.camera(&seen.camera).and_then(|c| c.frame));
-        KeptSighting {
-            case,
-            camera: seen.camera.to_string(),
-            event_id: seen.event_id.to_string(),
-            action: seen.action,
-            received_wall_ms,
-            camera_wall_ms: seen.camera_time.map(|t| t.0),
-            offset_ms,
-            source: seen.source.clone(),
-            object: seen.object.clone(),
-            confidence: seen.confidence,
-            frame,
-            track: if brief { Vec::new() } else { seen.track.clone() },
-            judgement: judged.clone(),
-            brief,
-            payload_sha256,
-        }
-    }
-
-    /// Facade id and the place's name.
-    fn place(&self, seen: &Sighting) -> (String, String) {
-        let camera = self.watched.camera(&seen.camera);
-        let facade = camera.and_then(|c| c.facade.as_deref()).and_then(|id| self.watched.facade(id));
-        match (facade.filter(|_| seen.kind == SightKind::FallingObject), camera) {
-            (Some(facade), _) => (facade.id.clone(), facade.name.clone()),
-            (None, Some(camera)) => (camera.id.clone(), camera.name.clone()),
-            (None, None) => (seen.camera.to_string(), seen.camera.to_string()),
-        }
-    }
-
-    fn find(&self, at: &Where<'_>) -> Option<CaseNo> {
-        let lasts = at.kind == SightKind::FireLaneBlocked;
-        let fits = |case: &&Case| {
-            if lasts && case.kind == at.kind && case.facade == at.facade {
-                return self.lasting.contains_key(&case.no);
-            }
-            merge::belongs(case, at, self.settings.merge_window_ms)
-        };
-        self.cases.values().rev().find(fits).map(|c| c.no)
-    }
-
-    /// The newest case of the facade, when its budget of new cases is used up.
-    fn crowded(&mut self, at: &Where<'_>, now: &Anchor) -> Option<CaseNo> {
-        let dense = at.judgement.class == ObjectClass::Dense;
-        let most = if dense { self.settings.dense_per_minute } else { self.settings.cases_per_minute };
-        let full = self.cases.len() >= OPEN_MAX && !dense;
-        let window = self.births.entry((at.facade.to_owned(), dense)).or_default();
-        if window.take(now.boot, most) && !full {
-            return None;
-        }
-        let near = |c: &&Case| c.kind == at.kind && c.facade == at.facade;
-        self.cases.values().rev().find(near).map(|c| c.no)
-    }
-
-    fn open(
-        &mut self,
-        seen: &Sighting,
-        judged: &Judgement,
-        (facade, place): (String, String),
-        happened: i64,
-        now: &Anchor,
-        out: &mut Effects,
-    ) -> CaseNo {
-        self.last += 1;
-        let no = CaseNo(self.last);
-        let mut case = Case {
-            no,
-            kind: seen.kind,
-            facade,
-            place,
-            stage: Stage::Detected,
-            confirmed: false,
-            rejected: None,
-            level: first_level(seen.kind, judged.class),
-            judgement: judged.clone(),
-            happened_wall_ms: happened,
-            opened_wall_ms: now.wall.0,
-            last_wall_ms: happened,
-            changed_wall_ms: now.wall.0,
-            sightings: 1,
-            cameras: vec![seen.camera.to_string()],
-            repeat: false,
-            held: false,
-            evicted: false,
-        };
-        if case.kind == SightKind::FireLaneBlocked {
-            self.lasting.insert(no, Lasting::new(now.boot, seen.action));
-        }
-        case.repeat = self.is_repeat(&case);
-        self.note_past(&case);
-        let camera = self.watched.camera(&seen.camera).map_or_else(|| seen.camera.to_string(), |c| c.name.clone());
-        out.write.steps.push(step(no, StepKind::Detected, now, "", &camera));
-        Self::ring(&case, now, out);
-        out.write.cases.push(case.clone());
-        self.cases.insert(no, case);
-        no
-    }
-
-    fn join(
-        &mut self,
-        no: CaseNo,
-        seen: &Sighting,
-        judged: &Judgement,
-        happened: i64,
-        now: &Anchor,
-        out: &mut Effects,
-    ) {
-        let Some(case) = self.cases.get_mut(&no) else { return };
-        case.sightings = case.sightings.saturating_add(1);
-        case.last_wall_ms = case.last_wall_ms.max(happened);
-        case.changed_wall_ms = now.wall.0;
-        let fresh = !case.cameras.iter().any(|c| **c == *seen.camera) && case.cameras.len() < CAMERAS_MAX;
-        if fresh {
-            case.cameras.push(seen.camera.to_string());
-            out.write.steps.push(step(no, StepKind::Sighted, now, "", &seen.camera));
-        }
-        let decided = case.confirmed || case.rejected.is_some();
-        if !decided {
-            case.judgement = merge::together(&case.judgement, judged);
-        }
-        let level = first_level(case.kind, case.judgement.class);
-        let louder = level.is_some_and(|new| case.level.is_none_or(|old| new < old)) && !decided;
-        if louder {
-            case.level = level;
-        }
-        if let Some(lasting) = self.lasting.get_mut(&no) {
-            lasting.hear(now.boot, seen.action);
-        }
-        let case = case.clone();
-        if louder {
-            Self::ring(&case, now, out);
-        }
-        out.write.cases.push(case);
-    }
-
-    fn ring(case: &Case, now: &Anchor, out: &mut Effects) {
-        if let Some(level) = case.level.filter(|_| machine::rings(case)) {
-            out.write.steps.push(step(case.no, StepKind::Raised, now, "", level.word()));
-            out.reports.push(report(case, None));
-        }
-    }
-
-    /// Others like it, on the same facade and floors of late.
-    fn is_repeat(&mut self, case: &Case) -> bool {
-        if case.kind != SightKind::FallingObject || case.judgement.class == ObjectClass::NotFalling {
-            return false;
-        }
-        let from = case.happened_wall_ms.saturating_sub(self.settings.repeat_days.saturating_mul(DAY_MS));
-        while self.past.front().is_some_and(|p| p.wall_ms < from) {
-            self.past.pop_front();
-        }
-        let Some(floor) = figures::middle(case) else { return false };
-        let near = |p: &&Past| {
-            p.facade == case.facade
-                && p.floors.is_some_and(|(l, h)| floor >= l - BAND_FLOORS / 2 && floor <= h + BAND_FLOORS / 2)
-        };
-        self.past.iter().filter(near).count() + 1 >= self.settings.repeat_count
-    }
-
-    fn note_past(&mut self, case: &Case) {
-        let counts = case.kind == SightKind::FallingObject
-            && case.judgement.class != ObjectClass::NotFalling
-            && case.rejected.is_none();
-        if !counts {
-            return;
-        }
-        if self.past.len() == PAST_MAX {
-            self.past.pop_front();
-        }
-        let j = &case.judgement;
-        let floors = j.floor_low.map(|low| (low, j.floor_high.unwrap_or(low)));
-        self.past.push_back(Past {
-            facade: case.facade.clone(),
-            floors,
-            wall_ms: case.happened_wall_ms,
-            case: case.no,
-        });
     }
 
     fn remember(&mut self, event: (String, String), case: CaseNo) {

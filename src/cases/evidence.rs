@@ -4,14 +4,18 @@
 //! file with its SHA-256, where it came from, which clock, which rule; each line also carries the digest of the line before
 //! it, so that a line cannot be taken out or changed unnoticed. Every call blocks on the disk: use the blocking pool.
 //!
-//! Limits: [`CASE_BYTES_MAX`] a case and [`FILES_MAX`] files; over all the quota of [`Evidence::new`]. What must go by age or for want
-//! of room goes case by case, oldest first, never one under legal hold; the caller enters it in the case's story.
+//! Limits: [`CASE_BYTES_MAX`] a case and [`FILES_MAX`] files; over all those of [`Limits`]: at the quota no picture or clip
+//! is taken any more, events and verdicts (some KiB) are. What must go by age or for want of room goes case by case, oldest
+//! first, never one that is open or under legal hold; its digests stay, and the caller enters it in the case's story.
+
+mod evict;
 
 use std::fs;
 use std::io::{self, BufRead, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
@@ -19,15 +23,29 @@ use crate::cases::seal::sha256;
 use crate::model::case::CaseNo;
 use crate::model::time::Trust;
 
+pub use evict::{Cause, Evicted, Standing};
+
 /// Most bytes of one case.
 pub const CASE_BYTES_MAX: u64 = 256 << 20;
 /// Most files of one case.
 pub const FILES_MAX: usize = 200;
-/// Most bytes of all evidence together, unless the site says otherwise (a default of ours).
-pub const QUOTA_BYTES: u64 = 1 << 30;
-/// Evidence is kept so long, unless held (a default of ours).
-pub const KEEP_DAYS: i64 = 90;
 const MANIFEST: &str = "manifest.jsonl";
+const UNCOUNTED: u64 = u64::MAX;
+
+/// How much evidence is kept, and how long. The site says so; the defaults are ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Most bytes of all evidence together.
+    pub bytes_max: u64,
+    /// Evidence of a closed case is kept so long, unless held.
+    pub keep_ms: i64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { bytes_max: 1 << 30, keep_ms: 90 * 24 * 3_600_000 }
+    }
+}
 
 /// What a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,34 +113,32 @@ pub enum EvidenceError {
     /// A bound is reached; nothing can be done for this case.
     #[error("the case has {0} already, no more is kept")]
     Full(&'static str),
+    /// All evidence together has reached the quota; wait until older cases are closed, or raise it.
+    #[error(
+        "证据总量已达上限，请办结旧案或调大 cases.evidence_max / all evidence together has reached its quota: close old cases or raise cases.evidence_max"
+    )]
+    Quota,
     /// The manifest cannot be written as JSON; give up.
     #[error("the manifest cannot be written: {0}")]
     Manifest(#[from] serde_json::Error),
-}
-
-/// What had to go.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Evicted {
-    /// Cases without evidence now.
-    pub cases: Vec<CaseNo>,
-    /// Bytes freed.
-    pub bytes: u64,
 }
 
 /// All evidence of the site.
 #[derive(Debug, Clone)]
 pub struct Evidence {
     root: PathBuf,
-    quota: u64,
+    limits: Limits,
     /// One writer at a time: the manifest is a chain.
     writing: Arc<Mutex<()>>,
+    /// Bytes of all evidence; [`UNCOUNTED`] before the first look.
+    used: Arc<AtomicU64>,
 }
 
 impl Evidence {
-    /// Below the data folder `dir`, at most `quota` bytes.
+    /// Below the data folder `dir`.
     #[must_use]
-    pub fn new(dir: &Path, quota: u64) -> Self {
-        Self { root: dir.join("evidence"), quota, writing: Arc::default() }
+    pub fn new(dir: &Path, limits: Limits) -> Self {
+        Self { root: dir.join("evidence"), limits, writing: Arc::default(), used: Arc::new(AtomicU64::new(UNCOUNTED)) }
     }
 
     /// The case's folder.
@@ -144,7 +160,11 @@ impl Evidence {
 
     /// Keeps a file. The same bytes kept for the same case before are not kept twice.
     pub fn keep(&self, case: CaseNo, bytes: &[u8], origin: Origin) -> Result<Entry, EvidenceError> {
-        let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = self.turn();
+        let all_bytes = match self.used.load(Ordering::Relaxed) {
+            UNCOUNTED => self.bytes(),
+            counted => counted,
+        };
         let folder = self.folder(case);
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
         let (entries, last) = read_manifest(&folder)?;
@@ -159,6 +179,11 @@ impl Evidence {
         if total.saturating_add(bytes.len() as u64) > CASE_BYTES_MAX {
             return Err(EvidenceError::Full("256 MiB"));
         }
+        let large = matches!(origin.kind, FileKind::Picture | FileKind::Clip);
+        if large && all_bytes.saturating_add(bytes.len() as u64) > self.limits.bytes_max {
+            return Err(EvidenceError::Quota);
+        }
+        self.used.store(all_bytes.saturating_add(bytes.len() as u64), Ordering::Relaxed);
         let file = write_once(&folder, entries.len() + 1, bytes, &origin)?;
         let before = last.map(|line| sha256(line.as_bytes())).unwrap_or_default();
         let entry = Entry { file, sha256: sum, bytes: bytes.len() as u64, origin, before };
@@ -188,35 +213,27 @@ impl Evidence {
         Ok(fs::read(self.folder(case).join(&entry.file))?)
     }
 
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts anew what is there, after something went.
+    fn recount(&self) {
+        let _turn = self.turn();
+        self.used.store(self.bytes(), Ordering::Relaxed);
+    }
+
+    /// More than seven eighths of the quota are used: time to look what can go.
+    #[must_use]
+    pub fn is_crowded(&self) -> bool {
+        let used = self.used.load(Ordering::Relaxed);
+        used != UNCOUNTED && used > self.limits.bytes_max - self.limits.bytes_max / 8
+    }
+
     /// Bytes of all evidence.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.all().map(|no| folder_bytes(&self.folder(no))).sum()
-    }
-
-    /// Deletes what is too old, then what is too much, oldest case first. `held` are never deleted. `age_ms` tells how old a
-    /// case is; `None` for one that nobody knows.
-    pub fn evict(&self, held: &dyn Fn(CaseNo) -> bool, age_ms: &dyn Fn(CaseNo) -> Option<i64>) -> Evicted {
-        let mut gone = Evicted::default();
-        let mut all: Vec<CaseNo> = self.all().collect();
-        all.sort_unstable();
-        let mut total = self.bytes();
-        for no in all {
-            let old = age_ms(no).is_some_and(|age| age > KEEP_DAYS * 24 * 3_600_000);
-            if held(no) || !(old || total > self.quota) {
-                continue;
-            }
-            let bytes = folder_bytes(&self.folder(no));
-            match remove_folder(&self.folder(no)) {
-                Ok(()) => {
-                    total = total.saturating_sub(bytes);
-                    gone.bytes += bytes;
-                    gone.cases.push(no);
-                }
-                Err(error) => tracing::error!(%error, case = no.0, "old evidence cannot be deleted"),
-            }
-        }
-        gone
     }
 }
 
@@ -269,9 +286,4 @@ fn read_manifest(folder: &Path) -> Result<(Vec<Entry>, Option<String>), Evidence
 fn folder_bytes(folder: &Path) -> u64 {
     let files = fs::read_dir(folder).into_iter().flatten().flatten();
     files.filter_map(|f| f.metadata().ok()).map(|m| m.len()).sum()
-}
-
-fn remove_folder(folder: &Path) -> io::Result<()> {
-    fs::remove_dir_all(folder)?;
-    folder.parent().map_or(Ok(()), |root| fs::File::open(root)?.sync_all())
 }

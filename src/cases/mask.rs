@@ -22,6 +22,10 @@ const BLOCKS: usize = 40;
 /// Radius around a track point that stays sharp, as a share of the longer side.
 const SHARP: f64 = 0.025;
 
+/// A track whose surroundings make up more than this share of the picture is none to look at closely (a bird that circles, a
+/// camera that lies): then nothing stays sharp.
+const SHARP_SHARE_MAX: f64 = 0.2;
+
 /// Why there is no masked picture.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MaskError {
@@ -43,7 +47,10 @@ struct Picture {
 /// The masked picture as PNG. `frame` is the picture size in which the track is drawn; the picture's own without it.
 pub fn mask(jpeg: &[u8], track: &[TrackPoint], frame: Option<(u32, u32)>) -> Result<Vec<u8>, MaskError> {
     let mut picture = decode(jpeg)?;
-    let clear = clearing(&picture, track, frame);
+    let mut clear = clearing(&picture, track, frame);
+    if share(&picture, &clear) > SHARP_SHARE_MAX {
+        clear.clear();
+    }
     coarsen(&mut picture, &clear);
     Ok(png(&picture))
 }
@@ -77,6 +84,16 @@ fn clearing(picture: &Picture, track: &[TrackPoint], frame: Option<(u32, u32)>) 
         .map(|p| (p.x / from_w * width, p.y / from_h * height, radius + p.w.max(p.h).max(0.0) / from_w * width / 2.0))
         .map(|(x, y, r)| (x, y, r.min(width.max(height) * 2.0 * SHARP)))
         .collect()
+}
+
+/// Which share of the picture would stay sharp, by a grid of [`BLOCKS`] places a side.
+fn share(picture: &Picture, clear: &[(f64, f64, f64)]) -> f64 {
+    let (cell_w, cell_h) = (picture.width as f64 / BLOCKS as f64, picture.height as f64 / BLOCKS as f64);
+    let sharp = |n: &usize| {
+        let (x, y) = (((n % BLOCKS) as f64 + 0.5) * cell_w, ((n / BLOCKS) as f64 + 0.5) * cell_h);
+        clear.iter().any(|(cx, cy, r)| (x - cx).hypot(y - cy) <= *r)
+    };
+    (0..BLOCKS * BLOCKS).filter(sharp).count() as f64 / (BLOCKS * BLOCKS) as f64
 }
 
 fn coarsen(picture: &mut Picture, clear: &[(f64, f64, f64)]) {

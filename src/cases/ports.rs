@@ -67,8 +67,8 @@ pub trait Keeper: Send + Sync + fmt::Debug {
     /// Enters a note in the journal; nobody waits for it longer than the write beside it.
     fn note(&self, note: Note) -> Keeping;
 
-    /// A case as it lies on disk. Blocks: called on the blocking pool only.
-    fn case(&self, no: CaseNo) -> Option<Case>;
+    /// A case as it lies on disk; an error means that nobody can tell at present. Blocks: called on the blocking pool only.
+    fn case(&self, no: CaseNo) -> Result<Option<Case>, String>;
 }
 
 /// What a person asks.

@@ -6,10 +6,13 @@
 //! Queues and what happens when they are full:
 //! - what waits for the disk: past [`PENDING_MAX`] sightings none is taken from the channel; the intake then refuses, and
 //!   cameras send again. Alarms go out all the same.
-//! - footage to fetch: [`FETCHES_MAX`]; past it the picture is given up, which is a step in the case.
+//! - footage to fetch and notes for the journal: see `pictures` and `notes`.
 //! - reports to the alarm desk: kept until it takes them; bounded by the cases.
 
 mod flight;
+mod notes;
+mod pictures;
+mod upkeep;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -23,38 +26,28 @@ use tokio_util::sync::CancellationToken;
 use crate::cases::desk::{Desk, Effects, Restored, Settings};
 use crate::cases::evidence::{Evicted, Evidence, FileKind, Origin};
 use crate::cases::ports::{Hands, Request};
-use crate::cases::runner::flight::{Fetch, Flight, Landed, Paper, Pending, Waiter, flown, fly, media_type, obtain};
+use crate::cases::runner::flight::{Flight, Landed, Paper, Pending, Waiter, flown, fly, media_type};
+use crate::cases::runner::notes::Notes;
+use crate::cases::runner::pictures::{Fetch, Pictures, obtain};
+use crate::cases::runner::upkeep::{Upkeep, sweep};
 use crate::cases::seal::sha256;
 use crate::clock::Clock;
 use crate::model::alarm::AlarmChange;
-use crate::model::case::{CaseNo, Judgement, StepKind};
+use crate::model::case::{Case, CaseNo, Judgement, StepKind};
 use crate::model::desk::{DeskCommand, Report};
 use crate::model::facade::Watched;
-use crate::model::intake::{CameraLink, Intake, Refused};
-use crate::model::journal::{Note, Stream};
-use crate::model::link::LinkState;
+use crate::model::intake::Intake;
 use crate::model::live::LiveEvent;
 use crate::model::reading::Receipt;
 use crate::model::sight::{Footage, Sighting};
-use crate::model::time::{Anchor, BootMs, Trust};
+use crate::model::time::Anchor;
 
 /// Sightings that may wait for the disk before no more are taken.
 const PENDING_MAX: usize = 256;
-/// Pictures and clips that may wait to be fetched.
-const FETCHES_MAX: usize = 256;
-/// Fetches at once.
-const AT_ONCE: usize = 4;
-/// Refused payloads noted within a window; the rest is counted.
-const REFUSALS_MAX: u32 = 30;
-const REFUSALS_WITHIN_MS: i64 = 60_000;
-/// Notes that may wait.
-const NOTES_MAX: usize = 128;
 /// Pause after a write that failed.
 const RETRY: Duration = Duration::from_secs(1);
 /// The desk looks at its clocks at least this often.
 const BEAT: Duration = Duration::from_secs(5);
-/// How often old evidence is looked for.
-const SWEEP: Duration = Duration::from_hours(1);
 
 /// A queue that outlives the task: built anew after a panic, it goes on with the next item.
 pub type Inbox<T> = Arc<tokio::sync::Mutex<mpsc::Receiver<T>>>;
@@ -90,10 +83,11 @@ pub struct Parts {
 
 #[derive(Debug)]
 enum Job {
-    Fetched(CaseNo, Result<String, String>),
-    Swept(Evicted),
-    /// It panicked; the runtime has logged it.
-    Lost,
+    Fetched(CaseNo, String, Result<String, String>),
+    Noted(Result<(), String>),
+    Swept(Vec<(Evicted, Case)>),
+    /// It panicked; the runtime has logged it. A picture is asked for again after the next start, a note is not.
+    Lost(tokio::task::Id),
 }
 
 enum Turn {
@@ -125,12 +119,12 @@ pub struct Runner {
     pending: Pending,
     flight: Option<Flight>,
     retry_at: Option<Instant>,
-    fetches: VecDeque<Fetch>,
-    fetching: usize,
+    pictures: Pictures,
+    notes: Notes,
+    upkeep: Upkeep,
     jobs: JoinSet<Job>,
-    sweep_at: Instant,
-    /// Begin of the present window, and refusals in it.
-    refusals: (Option<BootMs>, u32),
+    /// The job that enters a note.
+    noting: Option<tokio::task::Id>,
     sightings_open: bool,
     requests_open: bool,
     stopping: bool,
@@ -146,11 +140,13 @@ impl Runner {
     /// Builds the desk anew from what was kept. To be called inside a runtime.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { settings, watched, hands, evidence, clock, restored, standing, .. } = parts;
-        let (desk, reports) = Desk::new(settings, Arc::clone(&watched), restored, &clock.anchor());
+        let Parts { settings, watched, hands, evidence, clock, mut restored, standing, .. } = parts;
+        let promised = std::mem::take(&mut restored.promised);
+        let now = clock.anchor();
+        let (desk, reports) = Desk::new(settings, Arc::clone(&watched), restored, &now);
         let orphans = standing.iter().filter(|key| reports.iter().all(|r| r.key != **key)).map(orphan);
         let reports = orphans.chain(reports.iter().cloned()).collect();
-        Self {
+        let mut runner = Self {
             desk,
             hands,
             evidence,
@@ -165,20 +161,27 @@ impl Runner {
             pending: Pending::default(),
             flight: None,
             retry_at: None,
-            fetches: VecDeque::new(),
-            fetching: 0,
+            pictures: Pictures::default(),
+            notes: Notes::default(),
+            upkeep: Upkeep::new(),
             jobs: JoinSet::new(),
-            sweep_at: Instant::now(),
-            refusals: (None, 0),
+            noting: None,
             sightings_open: true,
             requests_open: true,
             stopping: false,
+        };
+        for one in &promised {
+            match Fetch::again(one, &now) {
+                Ok(fetch) => runner.queue(fetch, &now),
+                Err(why) => runner.give_up(one.case, one.reference.clone(), &why, &now),
+            }
         }
+        runner
     }
 
     /// Runs until told to stop and everything taken is on disk; the caller sets the deadline.
     pub async fn run(mut self) {
-        while !(self.stopping && self.flight.is_none() && self.pending.is_empty()) {
+        while !(self.stopping && self.flight.is_none() && self.pending.is_empty() && self.notes.is_empty()) {
             let turn = self.next().await;
             self.apply(turn);
         }
@@ -200,7 +203,7 @@ impl Runner {
             request = take(&self.requests), if self.requests_open => request.map_or(Turn::RequestsEnded, Turn::Asked),
             sent = take(&self.sightings), if takes => sent.map_or(Turn::SightingsEnded, Turn::Sent),
             Ok(event) = self.events.recv() => Turn::Alarm(event),
-            Some(job) = self.jobs.join_next() => Turn::Job(job.unwrap_or(Job::Lost)),
+            Some(job) = self.jobs.join_next() => Turn::Job(job.unwrap_or_else(|lost| Job::Lost(lost.id()))),
             () = tokio::time::sleep_until(wake) => Turn::Time,
         }
     }
@@ -211,19 +214,19 @@ impl Runner {
         let due = self.desk.next_wake(boot).map(|at| u64::try_from(at.since(boot)).unwrap_or(0).max(1));
         let desk = now + due.map_or(BEAT, Duration::from_millis).min(BEAT);
         let retry = self.retry_at.filter(|_| self.flight.is_none());
-        [Some(desk), retry, Some(self.sweep_at.max(now + Duration::from_millis(1)))]
-            .into_iter()
-            .flatten()
-            .min()
-            .unwrap_or(desk)
+        // What is overdue is done in the turn that follows at once.
+        let soon = now + Duration::from_millis(1);
+        let sweep = self.upkeep.due_at(&self.evidence, now).max(soon);
+        let note = self.notes.retry_at().map(|at| at.max(soon));
+        [Some(desk), retry, Some(sweep), note].into_iter().flatten().min().unwrap_or(desk)
     }
 
     fn apply(&mut self, turn: Turn) {
         let now = self.clock.anchor();
         match turn {
             Turn::Sent(Intake::Sighting { sighting, receipt, .. }) => self.sent(&sighting, receipt, &now),
-            Turn::Sent(Intake::Refused(refused)) => self.refused(&refused, &now),
-            Turn::Sent(Intake::Link(link)) => self.link(&link),
+            Turn::Sent(Intake::Refused(refused)) => self.notes.refused(&refused, &now),
+            Turn::Sent(Intake::Link(link)) => self.notes.link(&link),
             Turn::SightingsEnded => self.sightings_open = false,
             Turn::Asked(request) => self.asked(request, &now),
             Turn::RequestsEnded => self.requests_open = false,
@@ -236,8 +239,7 @@ impl Runner {
         let effects = self.desk.tick(&now);
         self.take(effects);
         self.launch();
-        self.fetch_more();
-        self.sweep(&now);
+        self.start_jobs(&now);
     }
 
     fn take(&mut self, effects: Effects) {
@@ -293,6 +295,7 @@ impl Runner {
                 Footage::Remote { reference, clip } => {
                     let kind = if *clip { FileKind::Clip } else { FileKind::Picture };
                     let fetch = Fetch { case, reference: reference.clone(), clip: *clip, origin: origin(kind, "") };
+                    self.pending.write.promised.push(fetch.promise());
                     self.pending.fetches.push(fetch);
                 }
             }
@@ -304,39 +307,6 @@ impl Runner {
             receipt.committed();
         } else {
             self.pending.waiters.push(Waiter::Camera(receipt));
-        }
-    }
-
-    /// What the intake did not take is noted for people; in a flood only counted.
-    fn refused(&mut self, refused: &Refused, now: &Anchor) {
-        if self.refusals.0.is_none_or(|at| now.boot.since(at) >= REFUSALS_WITHIN_MS) {
-            self.refusals = (Some(now.boot), 0);
-        }
-        self.refusals.1 += 1;
-        if self.refusals.1 > REFUSALS_MAX {
-            return;
-        }
-        let head = String::from_utf8_lossy(&refused.head);
-        let head: String = head.chars().filter(|c| !c.is_control()).take(200).collect();
-        let facts = serde_json::json!({
-            "why": refused.why.word(), "detail": refused.detail, "from": refused.from, "head": head,
-        });
-        self.note("event_refused", &refused.camera, facts);
-    }
-
-    fn link(&mut self, link: &CameraLink) {
-        let kind = match link.state {
-            LinkState::Up => "camera_up",
-            LinkState::Down | LinkState::Quarantined => "camera_down",
-            LinkState::Initial => return,
-        };
-        self.note(kind, &link.camera, serde_json::json!({ "reason": link.reason }));
-    }
-
-    fn note(&mut self, kind: &str, subject: &str, facts: serde_json::Value) {
-        if self.pending.notes.len() < NOTES_MAX {
-            let note = Note { stream: Stream::Event, kind: kind.to_owned(), subject: subject.to_owned(), facts };
-            self.pending.notes.push(note);
         }
     }
 
@@ -385,7 +355,10 @@ impl Runner {
         match done {
             Ok(()) => {
                 pending.waiters.into_iter().for_each(Waiter::tell);
-                self.queue(pending.fetches, now);
+                self.notes.changes(&pending.write);
+                for fetch in pending.fetches {
+                    self.queue(fetch, now);
+                }
             }
             Err(why) => {
                 tracing::error!(why, "cases cannot be kept at present; trying again");
@@ -393,7 +366,6 @@ impl Runner {
                 pending.write.absorb(std::mem::take(&mut self.pending.write));
                 pending.papers.append(&mut self.pending.papers);
                 pending.waiters.append(&mut self.pending.waiters);
-                pending.notes.append(&mut self.pending.notes);
                 pending.fetches.append(&mut self.pending.fetches);
                 self.pending = pending;
             }
@@ -404,71 +376,73 @@ impl Runner {
         }
     }
 
-    /// Pictures of events that are on disk now.
-    fn queue(&mut self, fetches: Vec<Fetch>, now: &Anchor) {
-        for fetch in fetches {
-            if self.fetches.len() < FETCHES_MAX {
-                self.fetches.push_back(fetch);
-                continue;
-            }
-            let why = "too many pictures wait already / 等待取图过多";
-            let effects = self.desk.note(fetch.case, StepKind::EvidenceFailed, why, now);
-            self.take(effects);
+    /// A picture of an event that is on disk now.
+    fn queue(&mut self, fetch: Fetch, now: &Anchor) {
+        if let Some(fetch) = self.pictures.push(fetch) {
+            self.give_up(fetch.case, fetch.reference, "等待取图过多 / too many pictures wait already", now);
         }
     }
 
-    fn fetch_more(&mut self) {
-        while self.fetching < AT_ONCE && !self.stopping {
-            let Some(fetch) = self.fetches.pop_front() else { return };
-            self.fetching += 1;
+    /// A picture that will not come: its case is told why.
+    fn give_up(&mut self, case: CaseNo, reference: String, why: &str, now: &Anchor) {
+        let effects = self.desk.note(case, StepKind::EvidenceFailed, why, now);
+        self.take(effects);
+        self.pending.write.settled.push((case, reference));
+    }
+
+    /// Pictures, the next note, the look for old evidence: all off this thread.
+    fn start_jobs(&mut self, now: &Anchor) {
+        if let Some(noting) = self.notes.launch(&self.hands.keeper) {
+            let task = self.jobs.spawn(async move { Job::Noted(noting.await) });
+            self.noting = Some(task.id());
+        }
+        if self.stopping {
+            return;
+        }
+        while let Some(fetch) = self.pictures.launch() {
             let (footage, evidence, clock) =
                 (Arc::clone(&self.hands.footage), self.evidence.clone(), self.clock.clone());
+            let (case, reference) = (fetch.case, fetch.reference.clone());
+            self.jobs
+                .spawn(async move { Job::Fetched(case, reference, obtain(fetch, footage, evidence, clock).await) });
+        }
+        if self.upkeep.begin(&self.evidence) {
+            let (evidence, keeper, now) = (self.evidence.clone(), Arc::clone(&self.hands.keeper), *now);
             self.jobs.spawn(async move {
-                let case = fetch.case;
-                Job::Fetched(case, obtain(fetch, footage, evidence, clock).await)
+                let swept = tokio::task::spawn_blocking(move || sweep(&evidence, &keeper, &now));
+                Job::Swept(swept.await.unwrap_or_default())
             });
         }
     }
 
     fn job(&mut self, job: Job, now: &Anchor) {
         match job {
-            Job::Fetched(case, kept) => {
-                self.fetching = self.fetching.saturating_sub(1);
-                let (kind, note) = match &kept {
-                    Ok(file) => (StepKind::Evidence, file),
-                    Err(why) => (StepKind::EvidenceFailed, why),
-                };
-                let effects = self.desk.note(case, kind, note, now);
-                self.take(effects);
-            }
-            Job::Lost => self.fetching = self.fetching.saturating_sub(1),
-            Job::Swept(gone) => {
-                for case in gone.cases {
-                    let effects = self.desk.note(case, StepKind::Evicted, "", now);
-                    self.take(effects);
+            Job::Fetched(case, reference, kept) => {
+                self.pictures.landed();
+                match kept {
+                    Ok(file) => {
+                        let effects = self.desk.note(case, StepKind::Evidence, &file, now);
+                        self.take(effects);
+                        self.pending.write.settled.push((case, reference));
+                    }
+                    Err(why) => self.give_up(case, reference, &why, now),
                 }
             }
+            Job::Noted(done) => self.notes.landed(done),
+            Job::Swept(gone) => {
+                for (evicted, case) in gone {
+                    let effects = self.desk.note(evicted.case, StepKind::Evicted, &evicted.note(), now);
+                    for step in &effects.write.steps {
+                        self.notes.change(&Case { evicted: true, ..case.clone() }, step);
+                    }
+                    self.take(effects);
+                    self.pending.write.evicted.push(evicted.case);
+                }
+            }
+            Job::Lost(id) if self.noting == Some(id) => self.notes.landed(Ok(())),
+            // A look for old evidence panics nowhere: its work has a thread of its own.
+            Job::Lost(_) => self.pictures.landed(),
         }
-    }
-
-    /// Deletes old evidence, off this thread. Never while the clock may be wrong: age is judged by it.
-    fn sweep(&mut self, now: &Anchor) {
-        if Instant::now() < self.sweep_at || self.stopping {
-            return;
-        }
-        self.sweep_at = Instant::now() + SWEEP;
-        let (evidence, keeper, now) = (self.evidence.clone(), Arc::clone(&self.hands.keeper), *now);
-        self.jobs.spawn(async move {
-            let work = move || {
-                let held = |no| keeper.case(no).is_some_and(|c| c.held || c.is_open());
-                let age = |no| {
-                    let known = keeper.case(no).filter(|_| now.trust != Trust::Unset)?;
-                    Some(now.wall.0.saturating_sub(known.opened_wall_ms))
-                };
-                evidence.evict(&held, &age)
-            };
-            Job::Swept(tokio::task::spawn_blocking(work).await.unwrap_or_default())
-        });
     }
 }
 

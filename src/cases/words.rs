@@ -44,6 +44,10 @@ fn falling(case: &Case) -> AlarmText {
     }
     zh.push_str(&format!("（{}）", what.zh));
     en.push_str(&format!(" ({})", what.en.to_lowercase()));
+    if let Some(zone) = &case.shielded {
+        zh.push_str(&format!("，轨迹全部在屏蔽区“{zone}”内"));
+        en.push_str(&format!(", wholly in the shield zone \"{zone}\""));
+    }
     if case.repeat {
         zh.push_str("，该位置近期多次发生");
         en.push_str(", not the first time there");
@@ -59,6 +63,7 @@ fn falling(case: &Case) -> AlarmText {
         "Confirm or reject; if confirmed tell the steward and hold the evidence",
     ];
     let steps: &[[&str; 2]] = match j.class {
+        _ if case.shielded.is_some() => &[look, decide],
         ObjectClass::Dense | ObjectClass::Light => &[go, hurt, look, decide],
         ObjectClass::Undecidable | ObjectClass::NotFalling => &[look, decide],
     };

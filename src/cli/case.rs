@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 
 use crate::cases::bundle::Bundle;
-use crate::cases::evidence::{Evidence, QUOTA_BYTES};
+use crate::cases::evidence::{Evidence, Limits};
 use crate::cases::seal::{SealKey, sha256};
 use crate::clock::{Clock, SystemClock};
 use crate::model::case::{Case, CaseFilter, CaseNo, CaseStory};
@@ -122,7 +122,7 @@ fn story(reader: &CaseReader, no: CaseNo) -> Result<CaseStory> {
 
 fn show(reader: &CaseReader, data: &Path, no: CaseNo) -> Result<()> {
     let story = story(reader, no)?;
-    let files = Evidence::new(data, QUOTA_BYTES).entries(no)?;
+    let files = Evidence::new(data, Limits::default()).entries(no)?;
     let all = serde_json::json!({
         "case": story.case, "steps": story.steps, "sightings": story.sightings, "evidence": files,
     });
@@ -132,7 +132,7 @@ fn show(reader: &CaseReader, data: &Path, no: CaseNo) -> Result<()> {
 
 fn export(reader: &CaseReader, data: &Path, no: CaseNo, out: &Path, by: &str, full: Option<&str>) -> Result<()> {
     let story = story(reader, no)?;
-    let evidence = Evidence::new(data, QUOTA_BYTES);
+    let evidence = Evidence::new(data, Limits::default());
     let wall_ms = SystemClock.anchor().wall.0;
     let bundle = Bundle { story: &story, watched: &Watched::default(), by, wall_ms, gateway: "", full: full.is_some() };
     let made = bundle.make(&evidence, &SealKey::open(data)?)?;

@@ -1,6 +1,7 @@
-//! `gatehouse profile`: list, show and test device profiles, the shipped ones and a site's own.
+//! `gatehouse profile`: list, show and test device profiles and vision profiles, the shipped ones and a site's own.
 
 mod show;
+mod vision;
 
 use std::fmt::Write as _;
 use std::io::{ErrorKind, IsTerminal, Write as _};
@@ -15,9 +16,13 @@ use crate::conditioning::golden;
 use crate::config::library::list;
 use crate::config::load::{LoadedProfile, load_profile, load_profile_file};
 use crate::config::shipped::SHIPPED;
-use crate::model::text::Lang;
+use crate::config::vision::profile::LoadedVision;
+use crate::model::text::{Lang, Text};
 use crate::profile::Profile;
+use crate::profile::vision::VisionProfile;
+use crate::text::diagnostic::Diagnostic;
 use crate::text::render;
+use crate::text::source::Sources;
 
 /// Arguments of `profile`.
 #[derive(Debug, clap::Args)]
@@ -26,6 +31,7 @@ Examples:
   gatehouse profile list
   gatehouse profile list --profiles ./profiles --lang zh-CN
   gatehouse profile show pump/vfd_generic         sources, wiring, registers, alarms
+  gatehouse profile show vision/hikvision         how a camera's events are read
   gatehouse profile test                          the golden vectors of all profiles
   gatehouse profile test meter/eastron_sdm630 ./my_pump.toml")]
 pub(crate) struct ProfileArgs {
@@ -71,8 +77,11 @@ pub(crate) fn main(args: &ProfileArgs) -> Result<ExitCode> {
     let ok = match &args.command {
         ProfileCommand::List => reader.list(&mut text),
         ProfileCommand::Show { profile } => {
-            let found = reader.read(profile);
-            found.as_ref().map(|profile| text = show::show(profile, lang)).is_some()
+            let found = reader.read(profile).map(|found| match found {
+                Found::Device(profile) => show::show(&profile, lang),
+                Found::Vision(profile) => vision::show(&profile, lang),
+            });
+            found.map(|shown| text = shown).is_some()
         }
         ProfileCommand::Test { which } => reader.test(which, &mut text),
     };
@@ -88,6 +97,12 @@ fn print(text: &str) -> Result<()> {
     }
 }
 
+/// A profile of either sort.
+enum Found {
+    Device(Arc<Profile>),
+    Vision(Box<VisionProfile>),
+}
+
 struct Reader<'a> {
     dirs: &'a [PathBuf],
     lang: Lang,
@@ -95,32 +110,44 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     /// Reads a profile by id or path; complaints go to stderr.
-    fn read(&self, which: &str) -> Option<Arc<Profile>> {
+    fn read(&self, which: &str) -> Option<Found> {
         let as_file = Path::new(which).extension().is_some_and(|e| e == "toml") || which.starts_with(['.', '/']);
+        if let Some(LoadedVision { profile, diagnostics, sources }) = vision::read(which, as_file, self.dirs) {
+            self.complain(&diagnostics, 0, &sources);
+            return profile.map(|profile| Found::Vision(Box::new(profile)));
+        }
         let LoadedProfile { profile, diagnostics, more, sources } = if as_file {
             load_profile_file(Path::new(which), &Cel)
         } else {
             load_profile(which, self.dirs, &SHIPPED, &Cel)
         };
+        self.complain(&diagnostics, more, &sources);
+        profile.map(Found::Device)
+    }
+
+    fn complain(&self, diagnostics: &[Diagnostic], more: usize, sources: &Sources) {
         if !diagnostics.is_empty() {
             let color = std::io::stderr().is_terminal();
-            eprint!("{}", render::human(&diagnostics, more, &sources, self.lang, color));
+            eprint!("{}", render::human(diagnostics, more, sources, self.lang, color));
         }
-        profile
     }
 
     fn ids(&self) -> Vec<String> {
-        list(self.dirs, &SHIPPED).into_iter().map(|p| p.id).collect()
+        list(self.dirs, &SHIPPED).into_iter().map(|p| p.id).chain(vision::ids(self.dirs)).collect()
     }
 
     fn list(&self, text: &mut String) -> bool {
         let mut ok = true;
         let rows = self.ids().into_iter().map(|id| {
-            if let Some(p) = self.read(&id) {
-                return vec![id, p.kind.clone(), p.evidence.clone(), p.name.get(self.lang).to_owned()];
+            let name = |name: &Text| name.get(self.lang).to_owned();
+            match self.read(&id) {
+                Some(Found::Device(p)) => vec![id, p.kind.clone(), p.evidence.clone(), name(&p.name)],
+                Some(Found::Vision(p)) => vec![id, "vision".into(), p.evidence.clone(), name(&p.name)],
+                None => {
+                    ok = false;
+                    vec![id, "-".into(), "-".into(), "(has faults, see above)".into()]
+                }
             }
-            ok = false;
-            vec![id, "-".into(), "-".into(), "(has faults, see above)".into()]
         });
         let rows: Vec<_> = rows.collect();
         text.push_str(&show::table(&["ID", "KIND", "EVIDENCE", "NAME"], &rows));
@@ -131,13 +158,16 @@ impl Reader<'_> {
         let all = if which.is_empty() { self.ids() } else { which.to_vec() };
         let (mut vectors, mut bad) = (0, 0);
         for id in &all {
-            let Some(profile) = self.read(id) else {
-                bad += 1;
-                line(text, format_args!("FAIL  {id}: the profile has faults, or there is none"));
-                continue;
+            let (tests, holds) = match self.read(id) {
+                Some(Found::Device(profile)) => (profile.tests.len(), self.test_one(id, &profile, text)),
+                Some(Found::Vision(profile)) => (profile.tests.len(), vision::test(id, &profile, text)),
+                None => {
+                    line(text, format_args!("FAIL  {id}: the profile has faults, or there is none"));
+                    (0, false)
+                }
             };
-            vectors += profile.tests.len();
-            bad += usize::from(!self.test_one(id, &profile, text));
+            vectors += tests;
+            bad += usize::from(!holds);
         }
         line(text, format_args!("{} profiles, {vectors} vectors, {bad} profiles failed", all.len()));
         bad == 0

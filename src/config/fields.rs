@@ -2,6 +2,7 @@
 //!
 //! Reader, suggestions, JSON Schema and reference all come from here. A key is added here first.
 
+mod cases;
 pub mod condition;
 pub mod health;
 pub mod profile;

@@ -12,11 +12,12 @@ use crate::config::credential::Credentials;
 use crate::config::device::{Devices, credentials};
 use crate::config::library::Library;
 use crate::config::notation::{net, split_key};
-use crate::config::{Config, DeviceConfig, RuleConfig, line, vision};
+use crate::config::{Config, DeviceConfig, RuleConfig, cases, line, vision};
 use crate::model::id::Id;
 use crate::model::reading::PointKind;
 use crate::model::text::{Lang, Text};
-use crate::northbound::{Compress, UpstreamConfig, WebhookConfig};
+use crate::northbound::publish::What;
+use crate::northbound::{Compress, PublishConfig, UpstreamConfig, WebhookConfig};
 use crate::profile::Profile;
 use crate::store::StoreConfig;
 use crate::text::code;
@@ -51,8 +52,10 @@ pub(crate) fn build(
     walk.walk(site, cx);
     let (devices, ids) = (walk.done, walk.ids);
     let seen = vision::build(site, dirs, &mut declared, cx);
+    let cases = cases::build(site, cx);
     let rules = rules(site, &devices, &ids, cx);
     let webhooks = site.map("webhook").iter().filter_map(|entry| webhook(entry, cx)).collect();
+    let publishers = site.map("publish").iter().filter_map(|entry| publish(entry, cx)).collect();
     let upstreams = site.map("upstream").iter().filter_map(|entry| upstream(entry, cx)).collect();
     credentials(named(site).iter().map(|(name, span)| (name.as_str(), *span)), secrets, cx);
     for line in declared.values().filter(|line| line.devices == 0) {
@@ -75,8 +78,10 @@ pub(crate) fn build(
         facades: seen.facades,
         cameras: seen.cameras,
         vision: seen.vision,
+        cases: cases?,
         upstreams,
         webhooks,
+        publishers,
     })
 }
 
@@ -137,6 +142,27 @@ fn webhook(entry: &Entry, cx: &mut Context<'_>) -> Option<WebhookConfig> {
     let record = entry.item.value.record()?;
     let url = far_end(record, cx)?;
     Some(WebhookConfig { id: Id::new(&entry.key).ok()?, url, credential: record.text("credential").map(str::to_owned) })
+}
+
+fn publish(entry: &Entry, cx: &mut Context<'_>) -> Option<PublishConfig> {
+    let record = entry.item.value.record()?;
+    let own = |key: &str| record.text(key).map(str::to_owned);
+    let parts = net::url(record.text("url")?, &["mqtt", "mqtts"]).ok()?;
+    let local = matches!(parts.host, "localhost" | "127.0.0.1" | "[::1]");
+    if parts.scheme == "mqtt" && !local && record.item("credential").is_some() {
+        let message = say("alarms and password would travel unencrypted", "告警和密码将以明文传输");
+        let fault = Diagnostic::warning(code::URL, record.span_of("url"), message);
+        cx.report.add(fault.help(say("use mqtts", "请使用 mqtts")));
+    }
+    Some(PublishConfig {
+        id: Id::new(&entry.key).ok()?,
+        url: own("url")?,
+        credential: own("credential"),
+        ca: own("ca"),
+        client_id: own("client_id"),
+        topic: own("topic")?,
+        what: if record.text("what")? == "cases" { What::Cases } else { What::All },
+    })
 }
 
 /// The `url` of a record, with a warning where it would travel unencrypted.
@@ -215,13 +241,13 @@ fn named(site: &Record) -> Vec<(String, Span)> {
             }
         }
     };
-    for section in ["webhook", "device", "devices_from"] {
+    for section in ["webhook", "publish", "device", "devices_from"] {
         site.map(section).iter().filter_map(|e| e.item.value.record()).for_each(&mut take);
     }
     for (section, inner) in [("upstream", "http"), ("line", "mqtt")] {
         site.map(section).iter().filter_map(|e| e.item.value.record()?.record(inner)).for_each(&mut take);
     }
-    for inner in ["push", "stream", "fetch"] {
+    for inner in ["push", "stream", "mqtt", "fetch"] {
         site.map("camera").iter().filter_map(|e| e.item.value.record()?.record(inner)).for_each(&mut take);
     }
     if let Some(listen) = site.record("vision").filter(|l| l.flag("tls")) {

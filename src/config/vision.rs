@@ -54,7 +54,33 @@ pub(crate) fn build(
         }
     }
     counts(site, cx);
+    locked_out(site, &built.vision, lines, cx);
     built
+}
+
+/// A listener on which anybody logs in lets nobody in without a login: devices that were anonymous there so far.
+fn locked_out(site: &Record, vision: &VisionConfig, lines: &HashMap<String, Declared>, cx: &mut Context<'_>) {
+    let listens = |line: &str| lines.get(line).is_some_and(|l| l.speaks == Some(Speaks::Mqtt { listens: true }));
+    let with_cameras: Vec<&str> = vision
+        .sources
+        .iter()
+        .filter_map(|source| match &source.way {
+            Way::Mqtt { line, .. } if listens(line) => Some(line.as_str()),
+            _ => None,
+        })
+        .collect();
+    for entry in site.map("device").iter().chain(site.map("devices_from")) {
+        let Some(record) = entry.item.value.record() else { continue };
+        let shares = record.id("line").is_some_and(|line| with_cameras.contains(&line.as_str()));
+        if shares && record.item("credential").is_none() {
+            let message = say(
+                "this device cannot log in: cameras on its line do, so nobody is let in there without a login",
+                "此设备将无法登录：同线路的摄像机须登录，因此不再允许匿名接入",
+            );
+            let fault = Diagnostic::warning(code::IDLE, entry.key_span, message);
+            cx.report.add(fault.help(say("add `credential` to the device", "请为该设备添加 `credential`")));
+        }
+    }
 }
 
 fn counts(site: &Record, cx: &mut Context<'_>) {
@@ -130,13 +156,21 @@ impl Walk<'_, '_, '_> {
         }
         let id = Id::new(&entry.key).ok()?;
         let view = view?;
-        let source =
-            SourceConfig { camera: Arc::from(id.as_str()), profile: profile?, frame: view.frame, way: way?, fetch };
+        let silent_after = record.duration("silent_after");
+        let source = SourceConfig {
+            camera: Arc::from(id.as_str()),
+            profile: profile?,
+            frame: view.frame,
+            way: way?,
+            fetch,
+            silent_after,
+        };
         let own = |key: &str| record.text(key).map(str::to_owned);
         let camera = Camera {
             id,
             name: own("name")?,
             at: own("at")?,
+            serial: own("serial").unwrap_or_default(),
             facade: record.id("facade").cloned(),
             view,
             shields: shields?,
@@ -248,16 +282,35 @@ impl Walk<'_, '_, '_> {
         match self.lines.get_mut(line.as_str()) {
             Some(known) => {
                 known.devices += 1;
-                let (message, help) = match known.speaks {
-                    Some(Speaks::Rtu | Speaks::Tcp) => (
+                let credential = own(mqtt, "credential");
+                let (message, help) = match (known.speaks, &credential) {
+                    (Some(Speaks::Rtu | Speaks::Tcp), _) => (
                         ("this line does not speak MQTT", "此线路不是 MQTT"),
-                        ("name an `mqtt` line", "请选用 `mqtt` 线路"),
+                        ("name an `mqtt` or `mqtt_listen` line", "请选用 `mqtt` 或 `mqtt_listen` 线路"),
                     ),
-                    Some(Speaks::Mqtt { listens: true }) => (
-                        ("gatehouse's own MQTT listener takes no camera events", "本机 MQTT 接入不接收摄像机事件"),
-                        ("let the camera post (`push`), or name an `mqtt` line", "请改用 `push`，或选用 `mqtt` 线路"),
+                    (Some(Speaks::Mqtt { listens: true }), None) => (
+                        ("a camera that publishes to gatehouse itself logs in", "直接发布到本机的摄像机须登录"),
+                        ("add `credential` with its `user:password`", "请添加 `credential`，内容为 `用户名:密码`"),
                     ),
-                    _ => return Some(Way::Mqtt { line: line.as_str().to_owned(), topic: own(mqtt, "topic")? }),
+                    (Some(Speaks::Mqtt { listens: false }), Some(_)) => {
+                        let message = say(
+                            "the line's own credential is used at a broker; this one has no effect",
+                            "连接服务器使用线路的凭据；此处的凭据无效",
+                        );
+                        self.cx.report.add(Diagnostic::warning(code::IDLE, mqtt.span_of("credential"), message));
+                        return Some(Way::Mqtt {
+                            line: line.as_str().to_owned(),
+                            topic: own(mqtt, "topic")?,
+                            credential,
+                        });
+                    }
+                    _ => {
+                        return Some(Way::Mqtt {
+                            line: line.as_str().to_owned(),
+                            topic: own(mqtt, "topic")?,
+                            credential,
+                        });
+                    }
                 };
                 self.fault(span, message, help);
                 None

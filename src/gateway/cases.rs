@@ -11,29 +11,32 @@ use tokio::sync::{Mutex, broadcast, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::api::ports::{ActFuture, CaseBook, CaseFileInfo};
+use crate::cases::CasesConfig;
 use crate::cases::bundle::{self, Bundle};
-use crate::cases::desk::{Restored, SEEN_MAX, Settings};
-use crate::cases::evidence::{Evidence, FileKind, QUOTA_BYTES};
+use crate::cases::desk::{Restored, SEEN_MAX};
+use crate::cases::evidence::{Evidence, FileKind};
 use crate::cases::figures;
 use crate::cases::ports::{Footage, Hands, Judge, Keeper, Keeping, NoFootage, NoJudge, Request};
 use crate::cases::runner::{Inbox, Parts, Runner};
 use crate::cases::seal::SealKey;
+use crate::cases::shield::shield_of;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::falling::site as optics;
 use crate::falling::{Calibration, Class, Event, TrackPoint};
 use crate::model::camera::Camera;
 use crate::model::case::{
-    Act, ActError, Acted, Case, CaseFilter, CaseNo, CaseStory, CaseWrite, Judgement, ObjectClass,
+    Act, ActError, Acted, Case, CaseFilter, CaseNo, CaseStory, CaseWrite, Judgement, KeptSighting, ObjectClass,
 };
 use crate::model::casebook::Statistics;
 use crate::model::desk::{DeskCommand, Reply};
-use crate::model::facade::{CameraPlace, Facade, Watched};
-use crate::model::intake::Intake;
+use crate::model::facade::{CameraPlace, Facade, ShieldZone, Watched};
+use crate::model::intake::{CameraFigures, Intake};
 use crate::model::journal::Note;
 use crate::model::live::LiveEvent;
 use crate::model::sight::{SightKind, Sighting};
 use crate::model::stored::ReadError;
+use crate::southbound::vision::outlet::Outlet;
 use crate::store::{CaseReader, StoreHandle, StoreReader};
 use crate::supervise::{Policy, Stage};
 
@@ -48,6 +51,7 @@ const DAY_MS: i64 = 24 * 3_600_000;
 /// The case desk, ready to run. Sites without cameras have none.
 #[derive(Debug)]
 pub(super) struct Cases {
+    config: CasesConfig,
     watched: Arc<Watched>,
     judge: Arc<dyn Judge>,
     /// Replaced by the intake's fetcher where there is one.
@@ -89,6 +93,7 @@ impl Cases {
         let (intake, sightings) = mpsc::channel(INTAKE_MAX);
         let (asks, requests) = mpsc::channel(REQUESTS_MAX);
         Some(Self {
+            config: config.cases.clone(),
             watched: Arc::new(watched(config)),
             judge: Arc::new(Physics::of(config)),
             footage: Arc::new(NoFootage),
@@ -105,12 +110,13 @@ impl Cases {
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new(&self.dir, QUOTA_BYTES)
+        Evidence::new(&self.dir, self.config.evidence)
     }
 
     /// The cases as the page sees them.
-    pub(super) fn book(&self, clock: Arc<dyn Clock>) -> Arc<dyn CaseBook> {
+    pub(super) fn book(&self, clock: Arc<dyn Clock>, intake: Option<Arc<Outlet>>) -> Arc<dyn CaseBook> {
         Arc::new(Book {
+            intake,
             watched: Arc::clone(&self.watched),
             store: self.store.1.clone(),
             evidence: self.evidence(),
@@ -139,7 +145,7 @@ impl Cases {
     async fn runner(&self, wires: CaseWires, stop: CancellationToken) -> Result<Runner, String> {
         // Before reading, so that nothing falls between.
         let events = wires.events.subscribe();
-        let settings = Settings::default();
+        let settings = self.config.desk.clone();
         let (reader, evidence) = (self.store.1.clone(), self.evidence());
         let from = wires.clock.anchor().wall.0.saturating_sub(settings.repeat_days * DAY_MS);
         let read = tokio::task::spawn_blocking(move || {
@@ -149,6 +155,7 @@ impl Cases {
                 open: kept.open,
                 past: kept.past,
                 seen: kept.seen,
+                promised: kept.promised,
             })
         });
         let restored = read.await.map_err(|e| e.to_string())?.map_err(|e| e.to_string())?;
@@ -185,8 +192,13 @@ fn watched(config: &Config) -> Watched {
         id: c.id.to_string(),
         name: c.name.clone(),
         facade: c.facade.as_ref().map(ToString::to_string),
-        serial: String::new(),
+        serial: c.serial.clone(),
         frame: c.view.frame,
+        shields: c
+            .shields
+            .iter()
+            .map(|zone| ShieldZone { name: zone.name.clone(), polygon: zone.polygon.clone() })
+            .collect(),
     };
     Watched {
         facades: config.facades.iter().map(facade).collect(),
@@ -325,14 +337,15 @@ impl Keeper for StoreKeeper {
         Box::pin(async move { handle.note(note).await.map(drop).map_err(|e| e.to_string()) })
     }
 
-    fn case(&self, no: CaseNo) -> Option<Case> {
-        self.reader.case(no).ok().flatten().map(|story| story.case)
+    fn case(&self, no: CaseNo) -> Result<Option<Case>, String> {
+        Ok(self.reader.case(no).map_err(|e| e.to_string())?.map(|story| story.case))
     }
 }
 
 /// See [`CaseBook`].
 #[derive(Debug)]
 struct Book {
+    intake: Option<Arc<Outlet>>,
     watched: Arc<Watched>,
     store: StoreReader,
     evidence: Evidence,
@@ -350,6 +363,10 @@ fn retry(error: &dyn std::fmt::Display) -> ReadError {
 impl CaseBook for Book {
     fn watched(&self) -> &Watched {
         &self.watched
+    }
+
+    fn cameras(&self) -> Vec<CameraFigures> {
+        self.intake.iter().flat_map(|intake| intake.figures()).collect()
     }
 
     fn list(&self, filter: &CaseFilter) -> Result<Vec<Case>, ReadError> {
@@ -415,8 +432,12 @@ impl CaseBook for Book {
             .map(|c| (c.no, c.rejected.is_some()))
             .collect();
         let sightings = self.store.judged(self.store.cases().sightings(TRACKS_MAX))?;
-        let tracks: Vec<_> =
-            sightings.into_iter().filter_map(|s| decided.get(&s.case).map(|rejected| (*rejected, s))).collect();
+        // What a zone of the site shields already need not be suggested again.
+        let shielded = |s: &KeptSighting| {
+            self.watched.camera(&s.camera).is_some_and(|camera| shield_of(&s.track, s.frame, camera).is_some())
+        };
+        let open = sightings.into_iter().filter(|s| !shielded(s));
+        let tracks: Vec<_> = open.filter_map(|s| decided.get(&s.case).map(|rejected| (*rejected, s))).collect();
         Ok(figures::statistics(&cases, &tracks, from, &self.zone))
     }
 

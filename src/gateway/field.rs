@@ -13,17 +13,21 @@ use crate::config::{Config, DeviceAddress};
 use crate::gateway::StartError;
 use crate::gateway::secrets::{bytes, login, tls_pem};
 use crate::gateway::tables::period;
+use crate::gateway::vision::Vision;
 use crate::model::id::{DeviceIx, LineIx, PointIx};
 use crate::model::link::{FieldEvent, LinkChange, LinkOf, LinkState};
 use crate::model::live::Live;
 use crate::model::quality::Quality;
 use crate::model::site::Site;
+use crate::model::text::Text;
 use crate::profile::PointSource;
 use crate::southbound::modbus::{LineRequest, ModbusDevice, ModbusLine};
+use crate::southbound::mqtt::annex::Annex;
 use crate::southbound::mqtt::route::Flood;
 use crate::southbound::mqtt::{
     DeviceLogin, Login, MqttClientLine, MqttListenLine, RouteDevice, Router, TlsPem, Wiring,
 };
+use crate::southbound::vision::Way;
 use crate::southbound::{LineConfig, LinePath};
 use crate::supervise::watchdog::Watched;
 use crate::supervise::{Heart, Policy, Stage};
@@ -71,6 +75,7 @@ struct ListenParts {
     devices: Vec<RouteDevice>,
     logins: Vec<DeviceLogin>,
     tls: Option<TlsPem>,
+    annex: Option<Annex>,
 }
 
 impl Field {
@@ -79,8 +84,8 @@ impl Field {
         config: &Config,
         site: &Site,
         unsupported: &[(String, String)],
-        credentials: &Credentials,
-        gateway_id: &str,
+        (credentials, gateway_id): (&Credentials, &str),
+        vision: Option<&Vision>,
     ) -> Result<Self, StartError> {
         let mut lines = Vec::new();
         for (ix, line) in config.lines.iter().enumerate() {
@@ -103,6 +108,7 @@ impl Field {
                     devices: route_devices(config, site, ix),
                     logins: device_logins(config, ix, credentials)?,
                     tls: tls.then(|| tls_pem(credentials, line.id.as_str())).transpose()?,
+                    annex: vision.and_then(|vision| vision.annex(line.id.as_str())),
                 })),
             });
         }
@@ -155,7 +161,10 @@ fn tell_lost(wires: &Wires, line: LineIx) {
         of: LinkOf::Line(line),
         state: LinkState::Down,
         quality: Quality::BadLink,
-        reason: "the line's task failed and is being started anew; see the log".to_owned(),
+        reason: Text::new(
+            "该线路的程序任务出错，正在重新启动；详见日志",
+            "the line's task failed and is being started anew; see the log",
+        ),
         at: wires.clock.boot(),
     };
     if wires.out.try_send(FieldEvent::Link(change)).is_err() {
@@ -243,6 +252,7 @@ async fn spawn_listener(
         let ListenParts { line, config, .. } = parts.clone();
         let wiring = Wiring { line, config, router, clock, out, live, stop: stop.clone() };
         let made = MqttListenLine::new(wiring, parts.logins.clone(), parts.tls.clone()).map_err(|e| e.to_string())?;
+        let made = made.with_annex(parts.annex.clone());
         beating.beats_in(made.heartbeat());
         Ok::<_, String>(made)
     };
@@ -335,6 +345,20 @@ fn device_logins(config: &Config, line: usize, credentials: &Credentials) -> Res
         }
         if let Some(entry) = logins.get_mut(name) {
             entry.devices.push(DeviceIx(ix));
+            entry.topics.push(topic.clone());
+        }
+    }
+    let here = config.lines.get(line).map(|l| l.id.as_str());
+    for source in &config.vision.sources {
+        let Way::Mqtt { line, topic, credential: Some(name) } = &source.way else { continue };
+        if Some(line.as_str()) != here {
+            continue;
+        }
+        if !logins.contains_key(name) {
+            let login = login(credentials, name)?;
+            logins.insert(name.clone(), DeviceLogin { devices: Vec::new(), login, topics: Vec::new() });
+        }
+        if let Some(entry) = logins.get_mut(name) {
             entry.topics.push(topic.clone());
         }
     }

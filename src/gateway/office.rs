@@ -17,8 +17,10 @@ use crate::config::Config;
 use crate::config::credential::Credentials;
 use crate::gateway::StartError;
 use crate::gateway::cases::{CaseWires, Cases};
+use crate::gateway::eyes::Eyes;
 use crate::gateway::health::Records;
 use crate::gateway::ports::{PipelineDesk, StoreArchive, StoreOutbox, Upstreams};
+use crate::gateway::publish;
 use crate::gateway::secrets::{bytes, text};
 use crate::model::desk::{DeskCommand, Signal};
 use crate::model::id::{LineIx, PointIx};
@@ -29,6 +31,7 @@ use crate::model::time::{BootMs, Trust};
 use crate::northbound::{
     Identity, Outbox, SyncStatus, Upstream, UpstreamConfig, UpstreamParts, UpstreamState, Webhook, WebhookConfig,
 };
+use crate::southbound::vision::outlet::Outlet;
 use crate::store::{StoreHandle, StoreReader};
 use crate::supervise::watchdog::{self, Watched};
 use crate::supervise::{Policy, Roster, Stage};
@@ -51,6 +54,7 @@ pub(super) struct OfficeParts {
     address: SocketAddr,
     upstreams: Vec<(UpstreamConfig, Option<String>, Option<Vec<u8>>)>,
     webhooks: Vec<(WebhookConfig, Option<String>)>,
+    publishers: Vec<publish::Target>,
     limits: Arc<BTreeMap<PointIx, Vec<LimitLine>>>,
     site_id: String,
 }
@@ -60,6 +64,7 @@ impl OfficeParts {
     pub(super) fn prepare(
         config: &Config,
         credentials: &Credentials,
+        gateway_id: &str,
         limits: BTreeMap<PointIx, Vec<LimitLine>>,
     ) -> Result<Self, StartError> {
         let listener = std::net::TcpListener::bind(config.api.bind).map_err(|e| StartError::Listen {
@@ -79,8 +84,9 @@ impl OfficeParts {
             let token = webhook.credential.as_deref().map(|name| text(credentials, name)).transpose()?;
             webhooks.push((webhook.clone(), token));
         }
+        let publishers = publish::prepare(config, credentials, gateway_id)?;
         let site_id = config.site_id.as_str().to_owned();
-        Ok(Self { listener, address, upstreams, webhooks, limits: Arc::new(limits), site_id })
+        Ok(Self { listener, address, upstreams, webhooks, publishers, limits: Arc::new(limits), site_id })
     }
 }
 
@@ -93,6 +99,8 @@ pub(super) struct Wiring {
     pub(super) store: (StoreHandle, StoreReader, String),
     pub(super) desk: mpsc::Sender<DeskCommand>,
     pub(super) cases: Option<Cases>,
+    /// The watch over the cameras, and the intake it looks at.
+    pub(super) watch: (Eyes, Option<Arc<Outlet>>),
     pub(super) records: Records,
     pub(super) events: broadcast::Sender<LiveEvent>,
     pub(super) roster: Roster,
@@ -186,7 +194,8 @@ fn build_upstreams(wiring: &Wiring, office: &Handle) -> Result<Vec<Ready>, Start
 }
 
 async fn work(wiring: Wiring, upstreams: Vec<Ready>, stop: CancellationToken) {
-    let Wiring { parts, site, live, clock, store, desk, cases, records, events, roster, watched } = wiring;
+    let Wiring { parts, site, live, clock, store, desk, cases, watch, records, events, roster, watched } = wiring;
+    let (eyes, intake) = watch;
     let never = CancellationToken::new();
     let mut north = Stage::new("north", roster.clone(), never.clone());
     let mut desk_side = Stage::new("office", roster.clone(), never);
@@ -195,9 +204,7 @@ async fn work(wiring: Wiring, upstreams: Vec<Ready>, stop: CancellationToken) {
         statuses.push((ready.0.clone(), ready.1.clone()));
         spawn_upstream(&mut north, ready);
     }
-    for (config, token) in &parts.webhooks {
-        spawn_webhook(&mut north, (config.clone(), token.clone()), &store, &parts.site_id);
-    }
+    spawn_senders(&mut north, &parts, &store);
     let started = clock.boot();
     let all = statuses.iter().map(|(_, s)| s.clone()).collect();
     let inspector =
@@ -213,7 +220,7 @@ async fn work(wiring: Wiring, upstreams: Vec<Ready>, stop: CancellationToken) {
         events,
         health: Arc::new(move || health_of.health(started)),
         limits: parts.limits,
-        cases: cases.as_ref().map(|cases| cases.book(clock.clone())),
+        cases: cases.as_ref().map(|cases| cases.book(clock.clone(), intake.clone())),
         records: Arc::new(records.clone()),
     };
     if let Some(cases) = cases {
@@ -222,6 +229,7 @@ async fn work(wiring: Wiring, upstreams: Vec<Ready>, stop: CancellationToken) {
             CaseWires { clock: clock.clone(), desk: desk.clone(), events: ports.events.clone() },
         );
     }
+    eyes.spawn(&mut desk_side, intake, desk.clone());
     records.spawn(&mut desk_side);
     let token = desk_side.token();
     let listener = parts.listener;
@@ -254,16 +262,27 @@ async fn work(wiring: Wiring, upstreams: Vec<Ready>, stop: CancellationToken) {
     desk_side.stop(STAGE_GRACE).await;
 }
 
+/// Webhooks and publishers: each follows the journal by itself.
+fn spawn_senders(north: &mut Stage, parts: &OfficeParts, store: &(StoreHandle, StoreReader, String)) {
+    let (handle, reader, gateway_id) = store;
+    let identity = Identity { gateway_id: gateway_id.clone(), site_id: parts.site_id.clone() };
+    let outbox = StoreOutbox { reader: reader.clone(), handle: handle.clone(), office: Handle::current() };
+    let outbox: Arc<dyn Outbox> = Arc::new(outbox);
+    for hook in &parts.webhooks {
+        spawn_webhook(north, hook.clone(), &outbox, &identity);
+    }
+    for target in &parts.publishers {
+        publish::spawn(north, target, &outbox, &identity);
+    }
+}
+
 fn spawn_webhook(
     north: &mut Stage,
     (config, token): (WebhookConfig, Option<String>),
-    (handle, reader, gateway_id): &(StoreHandle, StoreReader, String),
-    site_id: &str,
+    outbox: &Arc<dyn Outbox>,
+    identity: &Identity,
 ) {
-    let outbox = StoreOutbox { reader: reader.clone(), handle: handle.clone(), office: Handle::current() };
-    let outbox: Arc<dyn Outbox> = Arc::new(outbox);
-    let identity = Identity { gateway_id: gateway_id.clone(), site_id: site_id.to_owned() };
-    let stop = north.token();
+    let (outbox, identity, stop) = (Arc::clone(outbox), identity.clone(), north.token());
     north.spawn(format!("webhook {}", config.id), Policy::Restart, move || {
         let built = Webhook::new(&config, token.as_deref(), identity.clone(), Arc::clone(&outbox), stop.clone());
         async move {
@@ -378,7 +397,7 @@ impl Inspector {
             parts.push(HealthPart {
                 name: format!("link {}", line.id),
                 ok: matches!(link.state, LinkState::Up | LinkState::Initial),
-                note: link.reason,
+                note: link.reason.en.to_string(),
             });
         }
         // A dead line is an alarm, not an ill gateway.

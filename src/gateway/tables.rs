@@ -19,7 +19,7 @@ pub(super) fn tables(config: &Config) -> Site {
         lang: config.lang,
         lines: config.lines.iter().map(line_info).collect(),
         devices: Vec::with_capacity(config.devices.len()),
-        points: Vec::new(),
+        points: Vec::with_capacity(config.devices.iter().map(|device| device.profile.points.len()).sum()),
     };
     for (ix, device) in config.devices.iter().enumerate() {
         let ix = DeviceIx(dense(ix));

@@ -7,13 +7,14 @@
 //!
 //! An address that is not there yet is the listener's trouble only: it is tried again, streams and everything else start.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::cases::ports::{Fetched, Fetching, Footage};
@@ -24,10 +25,12 @@ use crate::gateway::StartError;
 use crate::gateway::secrets::{bytes, login, text, tls_pem};
 use crate::model::intake::{Intake, Wanted};
 use crate::southbound::mqtt::Login;
+use crate::southbound::mqtt::annex::{Annex, Posted};
 use crate::southbound::vision::fetch::Fetcher;
 use crate::southbound::vision::host::{HostError, HostParts};
 use crate::southbound::vision::mqtt::MqttCameras;
 use crate::southbound::vision::outlet::Outlet;
+use crate::southbound::vision::posts;
 use crate::southbound::vision::push::{self, PushParts, Secret, Tls};
 use crate::southbound::vision::stream::StreamClient;
 use crate::southbound::vision::{ListenConfig, SourceConfig, VisionConfig, Way};
@@ -55,9 +58,21 @@ pub(super) struct Vision {
     streams: Vec<(Arc<str>, Keys)>,
     brokers: Vec<(LineConfig, Keys)>,
     fetcher: Fetcher,
+    /// From and to the listeners that cameras publish to.
+    posts: (mpsc::Sender<Posted>, mpsc::Receiver<Posted>),
 }
 
 impl Vision {
+    /// The topics of cameras on a line, for its listener.
+    pub(super) fn annex(&self, line: &str) -> Option<Annex> {
+        let own = self.config.sources.iter().filter_map(|source| match &source.way {
+            Way::Mqtt { line: on, topic, .. } if on == line => Some((topic.clone(), Arc::clone(&source.camera))),
+            _ => None,
+        });
+        let owners: HashMap<_, _> = own.collect();
+        (!owners.is_empty()).then(|| Annex::new(owners, self.posts.0.clone()))
+    }
+
     /// Looks up credentials, binds the listener, makes the clients. `None` for a site without cameras.
     pub(super) fn prepare(
         config: &Config,
@@ -77,8 +92,10 @@ impl Vision {
                     streams.push((Arc::clone(camera), keys));
                 }
                 Way::Mqtt { line, .. } => {
+                    let is_broker = |l: &&LineConfig| matches!(l.path, LinePath::Mqtt { .. });
                     let known = brokers.iter().any(|(broker, _): &(LineConfig, Keys)| broker.id.as_str() == line);
-                    if let Some(found) = config.lines.iter().find(|l| l.id.as_str() == line && !known) {
+                    if let Some(found) = config.lines.iter().filter(is_broker).find(|l| l.id.as_str() == line && !known)
+                    {
                         brokers.push(broker(found, gateway_id, credentials)?);
                     }
                 }
@@ -99,6 +116,7 @@ impl Vision {
             streams,
             brokers,
             fetcher: fetcher(vision, credentials)?,
+            posts: mpsc::channel(posts::WAITING_MAX),
             config: vision.clone(),
         }))
     }
@@ -169,6 +187,13 @@ pub(super) struct RunningVision {
     thread: JoinHandle<()>,
 }
 
+impl RunningVision {
+    /// What it tells of the cameras.
+    pub(super) fn outlet(&self) -> Arc<Outlet> {
+        Arc::clone(&self.outlet)
+    }
+}
+
 /// Stops taking events; to be called while the case desk still stores, so that open requests get their answer.
 pub(super) async fn stop(running: Option<RunningVision>) {
     let Some(running) = running else { return };
@@ -225,6 +250,17 @@ async fn work(vision: Vision, outlet: Arc<Outlet>, roster: Roster, stop: Cancell
             }
         });
     }
+    let (publishers, taken) = vision.posts;
+    // Its end: the listeners hold the others.
+    drop(publishers);
+    let (taken, token, all) = (Arc::new(Mutex::new(taken)), stage.token(), Arc::clone(&outlet));
+    stage.spawn("cameras that publish here", Policy::Restart, move || {
+        let (taken, token, outlet) = (Arc::clone(&taken), token.clone(), Arc::clone(&all));
+        async move {
+            posts::run(outlet, &mut *taken.lock().await, token).await;
+            Ok(())
+        }
+    });
     if let Some(listen) = vision.config.listen {
         let (mut first, token) = (vision.listener, stage.token());
         let (secrets, tls) = (vision.secrets, vision.tls);

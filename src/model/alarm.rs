@@ -180,8 +180,11 @@ pub struct Acknowledged {
 /// The numbers behind an alarm.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Trigger {
-    /// `device.point`, or the rule's expression.
+    /// `device.point`, the rule's expression, or what a driver says, in English.
     pub what: String,
+    /// What a driver or another part of gatehouse says, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub words: Option<Text>,
     /// Value seen.
     pub value: Option<f64>,
     /// Limit crossed.

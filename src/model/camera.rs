@@ -88,6 +88,8 @@ pub struct Camera {
     pub name: String,
     /// Place as a path.
     pub at: String,
+    /// Serial number on its plate; empty where the site does not say. Goes into the evidence.
+    pub serial: String,
     /// The facade it looks at, for falling objects.
     pub facade: Option<Id>,
     /// Its view.

@@ -193,6 +193,9 @@ pub struct Case {
     pub held: bool,
     /// Its evidence is gone.
     pub evicted: bool,
+    /// Every track of it lies wholly in a shield zone of its camera, of this name: it is told quietly and reviewed last.
+    #[serde(default)]
+    pub shielded: Option<String>,
 }
 
 impl Case {
@@ -246,6 +249,21 @@ pub struct KeptSighting {
     pub payload_sha256: String,
 }
 
+/// Footage that was promised to a case and is not there yet. Kept on disk, so that a stop does not lose it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Promised {
+    /// The case.
+    pub case: CaseNo,
+    /// Where it is, as the camera said.
+    pub reference: String,
+    /// A moving picture.
+    pub clip: bool,
+    /// When it was promised, UTC milliseconds.
+    pub wall_ms: i64,
+    /// What goes into the manifest with it: JSON of the evidence folder's own making.
+    pub origin: String,
+}
+
 /// What must reach the disk together.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct CaseWrite {
@@ -255,13 +273,24 @@ pub struct CaseWrite {
     pub sightings: Vec<KeptSighting>,
     /// New.
     pub steps: Vec<Step>,
+    /// Cases whose evidence is gone; nothing else about them changes.
+    pub evicted: Vec<CaseNo>,
+    /// Footage to be had.
+    pub promised: Vec<Promised>,
+    /// Footage that has come, or never will: case and reference.
+    pub settled: Vec<(CaseNo, String)>,
 }
 
 impl CaseWrite {
     /// Nothing to write.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.cases.is_empty() && self.sightings.is_empty() && self.steps.is_empty()
+        self.cases.is_empty()
+            && self.sightings.is_empty()
+            && self.steps.is_empty()
+            && self.evicted.is_empty()
+            && self.promised.is_empty()
+            && self.settled.is_empty()
     }
 
     /// Takes in another one; of a case that stands in both, the later state counts.
@@ -270,6 +299,9 @@ impl CaseWrite {
         self.cases.append(&mut other.cases);
         self.sightings.append(&mut other.sightings);
         self.steps.append(&mut other.steps);
+        self.evicted.append(&mut other.evicted);
+        self.promised.append(&mut other.promised);
+        self.settled.append(&mut other.settled);
     }
 }
 

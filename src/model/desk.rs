@@ -80,7 +80,7 @@ pub enum DeskCommand {
 /// An alarm that no rule and no device stands behind: it is reported, and ends when that is reported.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
-    /// Key of the alarm, begins with [`crate::model::case::KEY_PREFIX`].
+    /// Key of the alarm, begins with [`crate::model::case::KEY_PREFIX`] or [`crate::model::intake::CAMERA_KEY_PREFIX`].
     pub key: Arc<str>,
     /// What people call the place or thing.
     pub name: String,

@@ -30,6 +30,17 @@ pub struct CameraPlace {
     pub serial: String,
     /// Size of its picture in pixels, for tracks that bring none.
     pub frame: Option<(u32, u32)>,
+    /// Parts of that picture in which movement is nothing.
+    pub shields: Vec<ShieldZone>,
+}
+
+/// A part of a camera's picture, by its corners in pixels.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ShieldZone {
+    /// What is there.
+    pub name: String,
+    /// Corners `(x, y)`.
+    pub polygon: Vec<(f64, f64)>,
 }
 
 /// All that is watched.

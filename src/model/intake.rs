@@ -3,13 +3,18 @@
 //! The channel between them is bounded. Policy when full: a camera that pushes is told to send again, a camera that we
 //! read from is not read any further; notes of refusals are counted and left out.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::link::LinkState;
 use crate::model::reading::Receipt;
 use crate::model::sight::Sighting;
+use crate::model::text::Text;
 use crate::model::time::BootMs;
+
+/// Begin of the key of the alarm of a camera that is silent; its id follows.
+pub const CAMERA_KEY_PREFIX: &str = "camera_silent.";
 
 /// Most bytes of a refused payload that are kept.
 pub const HEAD_BYTES_MAX: usize = 4096;
@@ -76,6 +81,37 @@ pub enum Why {
 }
 
 impl Why {
+    /// All.
+    pub const ALL: [Self; 10] = [
+        Self::Credential,
+        Self::TooLarge,
+        Self::Malformed,
+        Self::Number,
+        Self::Doctype,
+        Self::Reference,
+        Self::MediaType,
+        Self::Rate,
+        Self::Slow,
+        Self::UnknownKind,
+    ];
+
+    /// What people read.
+    #[must_use]
+    pub fn text(self) -> Text {
+        match self {
+            Self::Credential => Text::new("用户名、密码或令牌不对", "Wrong user, password or token"),
+            Self::TooLarge => Text::new("超出大小上限", "Larger than the caps"),
+            Self::Malformed => Text::new("格式无法识别", "Not readable as what it claims to be"),
+            Self::Number => Text::new("数值无效", "A number that is none"),
+            Self::Doctype => Text::new("XML 带有文档类型或实体", "XML with a document type or entities"),
+            Self::Reference => Text::new("图片地址不允许", "A picture address that is not allowed"),
+            Self::MediaType => Text::new("内容类型不支持", "A kind of body that is not taken"),
+            Self::Rate => Text::new("发送过于频繁", "Too many at once"),
+            Self::Slow => Text::new("未按时传完", "Not complete in time"),
+            Self::UnknownKind => Text::new("视觉模板不认识的事件类型", "A kind that the vision profile does not know"),
+        }
+    }
+
     /// The class as a word.
     #[must_use]
     pub const fn word(self) -> &'static str {
@@ -105,6 +141,44 @@ pub struct CameraLink {
     pub reason: String,
     /// When.
     pub at: BootMs,
+}
+
+/// Whether a camera is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Presence {
+    /// Nothing can be said yet.
+    Unknown,
+    /// It is heard, or need not be.
+    Heard,
+    /// It should have been heard; why this is a trouble.
+    Silent(Text),
+}
+
+/// What came of one camera since the start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CameraFigures {
+    /// Camera id.
+    pub camera: Arc<str>,
+    /// Events on disk.
+    pub stored: u64,
+    /// Events that came again.
+    pub duplicates: u64,
+    /// Events that are nothing to us.
+    pub ignored: u64,
+    /// Times the camera was told to send again.
+    pub busy: u64,
+    /// Events of a kind that the vision profile does not know.
+    pub unknown: u64,
+    /// Pictures beyond the caps.
+    pub pictures_dropped: u64,
+    /// Payloads that were refused, by [`Why::word`].
+    pub refused: BTreeMap<&'static str, u64>,
+    /// Last event on disk.
+    pub last_event: Option<BootMs>,
+    /// Last sign of life.
+    pub last_contact: Option<BootMs>,
+    /// Whether it is there.
+    pub presence: Presence,
 }
 
 /// A picture or clip to be fetched from a camera's own host.

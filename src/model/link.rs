@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::model::id::{DeviceIx, LineIx};
 use crate::model::quality::Quality;
+use crate::model::text::Text;
 use crate::model::time::BootMs;
 
 /// State of a line or of a device behind it.
@@ -30,7 +31,7 @@ pub struct LinkChange {
     /// The quality its points take while it is not up.
     pub quality: Quality,
     /// What happened, for people (`connection refused by 10.0.8.21:502`).
-    pub reason: String,
+    pub reason: Text,
     /// When.
     pub at: BootMs,
 }

@@ -13,6 +13,7 @@ use crate::model::id::{DeviceIx, LineIx, PointIx};
 use crate::model::link::{LinkChange, LinkOf, LinkState, LinkStats};
 use crate::model::quality::Quality;
 use crate::model::reading::{Reading, Value};
+use crate::model::text::Text;
 use crate::model::time::BootMs;
 
 /// Last known of one point.
@@ -38,7 +39,7 @@ pub struct LiveLink {
     /// Since when.
     pub since: BootMs,
     /// In the driver's words.
-    pub reason: String,
+    pub reason: Text,
     /// Counters since start.
     pub stats: LinkStats,
 }
@@ -81,7 +82,7 @@ impl Live {
         let point =
             LivePoint { value: Value::None, quality: Quality::BadInitial, at: now, source_ms: None, last_good: None };
         let link =
-            LiveLink { state: LinkState::Initial, since: now, reason: String::new(), stats: LinkStats::default() };
+            LiveLink { state: LinkState::Initial, since: now, reason: Text::default(), stats: LinkStats::default() };
         Self {
             points: RwLock::new(vec![point; points]),
             lines: RwLock::new(vec![link.clone(); lines]),

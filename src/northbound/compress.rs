@@ -22,6 +22,10 @@ impl Compress {
     }
 }
 
+/// Bytes looked back, as a power of two. A series repeats itself within a few hundred bytes, and what zstd keeps per lane
+/// grows with it: 0.3 MiB instead of 0.6.
+const ZSTD_WINDOW_LOG: u32 = 16;
+
 /// Compresses with a reused zstd context.
 pub struct Compressor {
     how: Compress,
@@ -38,7 +42,11 @@ impl Compressor {
     /// A compressor for one upstream lane.
     pub fn new(how: Compress) -> io::Result<Self> {
         let zstd = match how {
-            Compress::Zstd => Some(zstd::bulk::Compressor::new(ZSTD_LEVEL)?),
+            Compress::Zstd => {
+                let mut zstd = zstd::bulk::Compressor::new(ZSTD_LEVEL)?;
+                zstd.set_parameter(zstd::zstd_safe::CParameter::WindowLog(ZSTD_WINDOW_LOG))?;
+                Some(zstd)
+            }
             Compress::Gzip | Compress::None => None,
         };
         Ok(Self { how, zstd })

@@ -61,6 +61,14 @@ pub fn encode_rows(identity: &Identity, rows: &[JournalRow]) -> Vec<u8> {
     out
 }
 
+/// One row as an event by itself, without a batch around it.
+#[must_use]
+pub fn encode_one(identity: &Identity, row: &JournalRow) -> Vec<u8> {
+    let mut out = Vec::with_capacity(row.body.len() + 320);
+    push_row(&mut out, identity, row);
+    out
+}
+
 /// The body for one declared hole.
 #[must_use]
 pub fn encode_gap(identity: &Identity, gap: &Gap) -> Vec<u8> {
@@ -111,8 +119,8 @@ fn push_envelope(out: &mut Vec<u8>, identity: &Identity, id: &str, kind: &str, s
     out.extend_from_slice(b",\"datacontenttype\":\"application/json\"");
 }
 
-/// Last word of the type, and the subject.
-fn head(row: &JournalRow) -> Option<(String, String)> {
+/// Last word of the type, and the subject; `None` for a row that cannot be read.
+pub(super) fn head(row: &JournalRow) -> Option<(String, String)> {
     if row.stream == Stream::Alarm {
         let head: AlarmHead<'_> = serde_json::from_str(&row.body).ok()?;
         return Some((head.change.into_owned(), head.alarm.key.replacen('.', "/", 1)));

@@ -83,7 +83,7 @@ impl Packer {
                 let Some(encoder) = self.encoder.as_mut().filter(|_| take > 0) else { return Ok(None) };
                 let first = batch.seq_first + *skip as u64;
                 let last = first + take as u64 - 1;
-                let packed = self.compressor.pack(encoder.encode(batch, *skip, take))?;
+                let packed = self.compressor.pack(&encoder.encode(batch, *skip, take))?;
                 let mut parcel = self.wrap(Stream::Telemetry, batch.epoch, first, last, packed);
                 let newest = batch.columns.at.iter().skip(*skip).take(take).max().map(|at| batch.wall_ms(*at));
                 let oldest = batch.columns.at.iter().skip(*skip).take(take).min().map(|at| batch.wall_ms(*at));

@@ -9,9 +9,8 @@
 //! - The JSON type of a point never changes: a number always has a decimal point or exponent (`10.0`), a switch is
 //!   `true` or `false`, an enumeration is a whole number, a text is a string. No value is `null`, with a reason.
 //!
-//! Cost: no allocation per reading; names are escaped once per key table. Limits: those of a log row.
+//! Cost: one allocation per body, which is not kept (a body is made every few seconds); names are escaped once per key table. Limits: those of a log row.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::model::quality::Quality;
@@ -28,16 +27,18 @@ pub const SCHEMA: &str = "gatehouse.telemetry/1";
 /// Why a `Vec` takes every byte.
 const VEC: &str = "writing to memory does not fail";
 
-/// Writes bodies; keeps its buffers and the prepared names between calls.
+/// Writes bodies; keeps the prepared names between calls.
 #[derive(Debug)]
 pub struct TelemetryEncoder {
     /// `{"schema":…,"gateway":…,"site":…,"stream":"telemetry"`
     opening: Vec<u8>,
     site: Arc<Site>,
-    by_key: HashMap<Arc<str>, usize>,
+    /// Indices of `site.points`, ordered by key.
+    by_key: Box<[u32]>,
     heads: Heads,
     stamps: Stamps,
-    out: Vec<u8>,
+    /// Bytes of the last body: the next is about as long.
+    last_len: usize,
 }
 
 /// The openings of all series of one key table, escaped once.
@@ -61,24 +62,25 @@ impl TelemetryEncoder {
         opening.extend_from_slice(b",\"site\":");
         push_text(&mut opening, &identity.site_id);
         opening.extend_from_slice(b",\"stream\":\"telemetry\"");
-        let by_key = site.points.iter().enumerate().map(|(i, p)| (Arc::clone(&p.key), i)).collect();
-        Self { opening, site, by_key, heads: Heads::default(), stamps: Stamps::default(), out: Vec::new() }
+        let count = u32::try_from(site.points.len()).expect("fewer than 2^32 points");
+        let mut by_key: Box<[u32]> = (0..count).collect();
+        by_key.sort_unstable_by_key(|&i| key_at(&site, i));
+        Self { opening, site, by_key, heads: Heads::default(), stamps: Stamps::default(), last_len: 0 }
     }
 
     /// The body of `take` readings of `batch` (fewer at its end), from the one at position `skip` on.
-    pub fn encode(&mut self, batch: &TelemetryBatch, skip: usize, take: usize) -> &[u8] {
+    pub fn encode(&mut self, batch: &TelemetryBatch, skip: usize, take: usize) -> Vec<u8> {
         let is_same = self.heads.keys.as_ref().is_some_and(|k| Arc::ptr_eq(k, &batch.keys));
         if !is_same {
             self.prepare_heads(&batch.keys);
         }
-        let mut out = std::mem::take(&mut self.out);
-        out.clear();
+        let mut out = Vec::with_capacity(self.last_len + self.last_len / 8);
         let end = skip.saturating_add(take).min(batch.columns.point.len());
         self.push_envelope(&mut out, batch, skip, end.saturating_sub(skip));
         self.push_series(&mut out, batch, skip, end);
         out.extend_from_slice(b"]}");
-        self.out = out;
-        &self.out
+        self.last_len = out.len();
+        out
     }
 
     fn push_envelope(&self, out: &mut Vec<u8>, batch: &TelemetryBatch, skip: usize, count: usize) {
@@ -132,9 +134,11 @@ impl TelemetryEncoder {
         let heads = &mut self.heads;
         heads.text.clear();
         heads.spans.clear();
+        heads.spans.reserve_exact(keys.len());
         for key in keys.iter() {
             let start = heads.text.len();
-            let info = self.by_key.get(key).and_then(|&i| self.site.points.get(i));
+            let found = self.by_key.binary_search_by_key(&key.as_ref(), |&i| key_at(&self.site, i));
+            let info = found.ok().and_then(|at| self.by_key.get(at)).and_then(|&i| self.site.points.get(i as usize));
             let (device, point) = key.split_once('.').unwrap_or((key, ""));
             heads.text.extend_from_slice(b"{\"device\":");
             push_text(&mut heads.text, device);
@@ -148,6 +152,11 @@ impl TelemetryEncoder {
         }
         heads.keys = Some(Arc::clone(keys));
     }
+}
+
+/// The key of a point by its index.
+fn key_at(site: &Site, i: u32) -> &str {
+    site.points.get(i as usize).map_or("", |p| &p.key)
 }
 
 impl Heads {

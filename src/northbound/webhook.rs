@@ -15,9 +15,10 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, Header
 use tokio_util::sync::CancellationToken;
 
 use crate::model::id::Id;
-use crate::model::journal::{Cursor, Gap, GapReason, Stream};
+use crate::model::journal::Stream;
 use crate::model::stored::JournalRow;
 use crate::northbound::backoff::{Backoff, Trouble};
+use crate::northbound::follow::Follow;
 use crate::northbound::{Identity, Outbox, UpstreamError, events};
 
 /// Deadline of one post, connection included.
@@ -26,8 +27,6 @@ pub const POST_WITHIN: Duration = Duration::from_secs(5);
 pub const BEHIND_MAX: u64 = 1_000;
 /// Tries of an event that the far end refuses.
 const REFUSALS_MAX: u32 = 3;
-/// Rows read at once.
-const ROWS: usize = 32;
 /// The journal is looked at again after this, also when nobody says that it grew.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 
@@ -50,6 +49,7 @@ pub struct Webhook {
     client: reqwest::Client,
     identity: Identity,
     outbox: Arc<dyn Outbox>,
+    follow: Follow,
     stop: CancellationToken,
 }
 
@@ -95,7 +95,9 @@ impl Webhook {
             builder = builder.tls_certs_only([]);
         }
         let client = builder.build().map_err(|source| UpstreamError::Client { id: id(), source })?;
-        Ok(Self { name: format!("webhook.{}", config.id), url, client, identity, outbox, stop })
+        let name = format!("webhook.{}", config.id);
+        let follow = Follow::new(&name, Stream::Alarm, BEHIND_MAX, Arc::clone(&outbox));
+        Ok(Self { name, url, client, identity, outbox, follow, stop })
     }
 
     /// Runs until stopped.
@@ -122,7 +124,8 @@ impl Webhook {
     /// Sends what waits.
     async fn round(&self, backoff: &mut Backoff, refusals: &mut u32) -> Result<(), (Trouble, String)> {
         loop {
-            let rows = self.waiting().await.map_err(|why| (Trouble::Busy { retry_after: None }, why))?;
+            let later = |why| (Trouble::Busy { retry_after: None }, why);
+            let rows = self.follow.waiting().await.map_err(later)?;
             if rows.is_empty() {
                 return Ok(());
             }
@@ -130,24 +133,22 @@ impl Webhook {
                 match self.post(&row).await {
                     Answer::Taken => {}
                     Answer::Refused(status) if *refusals + 1 >= REFUSALS_MAX => {
-                        self.give_up(&row, row.seq, format!("answered {status}")).await?;
+                        self.follow.give_up(&row, format!("answered {status}")).await.map_err(later)?;
                     }
                     Answer::Refused(status) => {
                         *refusals += 1;
-                        return Err((Trouble::Busy { retry_after: None }, format!("answered {status}")));
+                        return Err(later(format!("answered {status}")));
                     }
                     Answer::Later(trouble, why) => return Err((trouble, why)),
                 }
                 (*refusals, *backoff) = (0, Backoff::default());
-                self.confirm(Cursor { epoch: row.epoch, seq: row.seq }).await?;
+                self.follow.done(&row).await.map_err(later)?;
             }
         }
     }
 
     async fn post(&self, row: &JournalRow) -> Answer {
-        let batch = events::encode_rows(&self.identity, std::slice::from_ref(row));
-        // One event without the brackets of its batch.
-        let body = batch.get(1..batch.len().saturating_sub(1)).unwrap_or_default().to_vec();
+        let body = events::encode_one(&self.identity, row);
         let key = format!("{}:{}:{}", row.stream.word(), row.epoch, row.seq);
         let sent = self
             .client
@@ -166,53 +167,6 @@ impl Webhook {
             },
             Err(error) => Answer::Later(Trouble::Offline { local: false }, words(&error)),
         }
-    }
-
-    /// The next rows; begins at the end, and passes over what is too far behind.
-    async fn waiting(&self) -> Result<Vec<JournalRow>, String> {
-        let (outbox, name) = (Arc::clone(&self.outbox), self.name.clone());
-        self.blocking(move || {
-            let epoch = *outbox.epochs(Stream::Alarm).map_err(|e| e.to_string())?.last().ok_or("no journal")?;
-            let head = outbox.watch().borrow().get(Stream::Alarm);
-            let known = outbox.cursor(&name, Stream::Alarm).map_err(|e| e.to_string())?;
-            let seq = if let Some(cursor) = known.filter(|c| c.epoch == epoch) {
-                cursor.seq
-            } else {
-                let seq = if known.is_some() { 0 } else { head };
-                outbox.confirm(&name, Stream::Alarm, Cursor { epoch, seq }).map_err(|e| e.to_string())?;
-                seq
-            };
-            if head.saturating_sub(seq) > BEHIND_MAX {
-                let to = head - BEHIND_MAX;
-                let gap = Gap { stream: Stream::Alarm, epoch, from: seq + 1, to, reason: GapReason::Rejected };
-                tracing::error!(webhook = name, from = gap.from, to, "too far behind: these alarms are not posted");
-                outbox.dead_letter(&name, &gap, "too far behind").map_err(|e| e.to_string())?;
-                outbox.confirm(&name, Stream::Alarm, Cursor { epoch, seq: to }).map_err(|e| e.to_string())?;
-                return outbox.journal_after(Stream::Alarm, epoch, to, ROWS).map_err(|e| e.to_string());
-            }
-            outbox.journal_after(Stream::Alarm, epoch, seq, ROWS).map_err(|e| e.to_string())
-        })
-        .await
-    }
-
-    async fn give_up(&self, row: &JournalRow, to: u64, why: String) -> Result<(), (Trouble, String)> {
-        let (outbox, name) = (Arc::clone(&self.outbox), self.name.clone());
-        let gap = Gap { stream: Stream::Alarm, epoch: row.epoch, from: row.seq, to, reason: GapReason::Rejected };
-        let done = self.blocking(move || outbox.dead_letter(&name, &gap, &why).map_err(|e| e.to_string())).await;
-        done.map_err(|why| (Trouble::Busy { retry_after: None }, why))
-    }
-
-    async fn confirm(&self, cursor: Cursor) -> Result<(), (Trouble, String)> {
-        let (outbox, name) = (Arc::clone(&self.outbox), self.name.clone());
-        let done = self.blocking(move || outbox.confirm(&name, Stream::Alarm, cursor).map_err(|e| e.to_string())).await;
-        done.map_err(|why| (Trouble::Busy { retry_after: None }, why))
-    }
-
-    async fn blocking<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> Result<T, String> + Send + 'static,
-    ) -> Result<T, String> {
-        tokio::task::spawn_blocking(work).await.map_err(|e| e.to_string())?
     }
 }
 

@@ -14,6 +14,7 @@
 //! "on disk"; acknowledgements go out in order of arrival (MQTT 3.1.1, 4.6); a message that was refused is never
 //! acknowledged, the connection is dropped instead so that the peer sends again. All bounds stand in [`limits`].
 
+pub mod annex;
 pub mod backoff;
 pub mod client;
 pub mod limits;
@@ -41,6 +42,7 @@ use crate::model::link::{FieldEvent, LinkChange, LinkOf, LinkState, LinkStats};
 use crate::model::live::Live;
 use crate::model::quality::Quality;
 use crate::model::reading::Scan;
+use crate::model::text::Text;
 
 /// User name and password, already read from its credential. `Debug` shows no secret.
 #[derive(Clone, PartialEq, Eq)]
@@ -128,7 +130,7 @@ impl Outlet {
         }
     }
 
-    async fn line(&self, state: LinkState, reason: String) {
+    async fn line(&self, state: LinkState, reason: Text) {
         let quality = if state == LinkState::Up { Quality::Good } else { Quality::BadLink };
         let at = self.clock.boot();
         self.emit(FieldEvent::Link(LinkChange { of: LinkOf::Line(self.line), state, quality, reason, at })).await;

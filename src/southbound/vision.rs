@@ -3,7 +3,8 @@
 //! ```text
 //!  camera ──POST──▶ push ───┐
 //!  camera ◀──GET── stream ──┼─▶ document ─▶ mapping ─▶ Sighting ──▶ channel ──▶ case desk
-//!  broker ◀─────▶ mqtt ─────┤   (pure)      (pure)                    │
+//!  broker ◀─────▶ mqtt ─────┤
+//!  our listener ─▶ posts ───┤   (pure)      (pure)                    │
 //!                           ◀───────── "taken" only after ◀── Receipt ┘  the desk's synced commit
 //!  camera ◀──GET── fetch ◀──────────────────────────────────────── case desk: a picture, please
 //! ```
@@ -27,8 +28,10 @@ pub mod mapping;
 pub mod mqtt;
 pub mod multipart;
 pub mod outlet;
+pub mod posts;
 pub mod push;
 pub mod reference;
+pub mod silence;
 pub mod stream;
 mod tree;
 
@@ -71,6 +74,8 @@ pub struct SourceConfig {
     pub way: Way,
     /// Where its footage may be fetched.
     pub fetch: Option<FetchConfig>,
+    /// Without anything from it for so long it counts as silent; a camera that posts only when something happens has none.
+    pub silent_after: Option<Duration>,
 }
 
 /// The way of a camera's events.
@@ -83,12 +88,14 @@ pub enum Way {
     },
     /// We read its endless stream.
     Stream(StreamConfig),
-    /// It publishes to the broker of an `mqtt` line of the site.
+    /// It publishes to the broker of an `mqtt` line of the site, or to our own listener.
     Mqtt {
         /// Line id.
         line: String,
         /// Topic.
         topic: String,
+        /// Name of the credential `user:password` with which it logs in, where the line is our own listener.
+        credential: Option<String>,
     },
 }
 

@@ -4,13 +4,16 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
-use crate::model::case::{Case, CaseFilter, CaseNo, CaseStory, CaseWrite, KeptSighting};
+use crate::model::case::{Case, CaseFilter, CaseNo, CaseStory, CaseWrite, KeptSighting, Promised};
 use crate::model::stored::{ReadError, StoreError};
 use crate::store::cases::{self, CaseFile};
 use crate::store::handle::Urgent;
 use crate::store::sqlite::{self, Fault, fault};
 use crate::store::writer::Writer;
 use crate::store::{StoreHandle, StoreReader, files};
+
+/// Promised footage that is handed out after a start.
+const PROMISED_MAX: usize = 4_096;
 
 /// What a desk needs to go on after a restart.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -21,6 +24,8 @@ pub struct KeptCases {
     pub past: Vec<Case>,
     /// `(camera, event id, case)` of the last events, oldest first.
     pub seen: Vec<(String, String, CaseNo)>,
+    /// Footage that is still to come.
+    pub promised: Vec<Promised>,
     /// Highest number given.
     pub last: u64,
 }
@@ -84,6 +89,7 @@ impl CaseReader {
                 open: cases::open(conn)?,
                 past: cases::since(conn, past_from_wall_ms)?,
                 seen: cases::seen(conn, seen)?,
+                promised: cases::promised(conn, PROMISED_MAX)?,
                 last: cases::last(conn)?,
             })
         })

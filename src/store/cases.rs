@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::model::case::{Case, CaseFilter, CaseNo, CaseStory, CaseWrite, KeptSighting};
+use crate::model::case::{Case, CaseFilter, CaseNo, CaseStory, CaseWrite, KeptSighting, Promised};
 use crate::store::files;
 use crate::store::sqlite::{self, APPLICATION_ID, Layout, int, uint};
 
@@ -33,6 +33,11 @@ const SCHEMA: &str = "
     CREATE INDEX sightings_case ON sightings(case_no);
     CREATE TABLE steps(id INTEGER PRIMARY KEY, case_no INTEGER NOT NULL, crc INTEGER NOT NULL, record TEXT NOT NULL,
         UNIQUE(case_no, record));";
+
+/// Footage that is still to come. Added to files of any age: releases that do not know it leave it alone.
+const PROMISED: &str = "
+    CREATE TABLE IF NOT EXISTS promised(case_no INTEGER NOT NULL, reference TEXT NOT NULL, crc INTEGER NOT NULL,
+        record TEXT NOT NULL, PRIMARY KEY(case_no, reference)) WITHOUT ROWID;";
 
 /// Where it lies.
 pub(crate) fn path(dir: &Path) -> PathBuf {
@@ -63,6 +68,7 @@ impl CaseFile {
         if sound != "ok" {
             return Err(rusqlite::Error::QueryReturnedNoRows);
         }
+        conn.execute_batch(PROMISED)?;
         // Rows found in the WAL may never have been synced; after this they are.
         sqlite::checkpoint(&conn)?;
         Ok(Self(conn))
@@ -86,6 +92,29 @@ impl CaseFile {
             let (crc, record) = sealed(step)?;
             let sql = "INSERT OR IGNORE INTO steps(case_no, crc, record) VALUES(?1,?2,?3)";
             tx.prepare(sql)?.execute(params![int(step.case.0), crc, record])?;
+        }
+        for no in &write.evicted {
+            // Read here: somebody may have put a hold on the case since whoever deletes looked at it.
+            let known: Option<(i64, String)> = tx
+                .query_row("SELECT crc, record FROM cases WHERE no = ?1", [int(no.0)], |r| Ok((r.get(0)?, r.get(1)?)))
+                .optional()?;
+            let Some(mut case) = known.and_then(|(crc, text)| unsealed::<Case>(crc, &text)) else { continue };
+            case.evicted = true;
+            let (crc, record) = sealed(&case)?;
+            tx.prepare("UPDATE cases SET crc = ?2, record = ?3 WHERE no = ?1")?.execute(params![
+                int(no.0),
+                crc,
+                record
+            ])?;
+        }
+        for promised in &write.promised {
+            let (crc, record) = sealed(promised)?;
+            let row = params![int(promised.case.0), promised.reference, crc, record];
+            tx.prepare("INSERT OR IGNORE INTO promised VALUES(?1,?2,?3,?4)")?.execute(row)?;
+        }
+        for (case, reference) in &write.settled {
+            let sql = "DELETE FROM promised WHERE case_no = ?1 AND reference = ?2";
+            tx.prepare(sql)?.execute(params![int(case.0), reference])?;
         }
         tx.commit()
     }
@@ -153,6 +182,15 @@ pub(crate) fn seen(conn: &Connection, limit: usize) -> rusqlite::Result<Vec<(Str
 /// Open cases, newest first, however many.
 pub(crate) fn open(conn: &Connection) -> rusqlite::Result<Vec<Case>> {
     rows(conn, "SELECT crc, record FROM cases WHERE open = 1 ORDER BY no DESC LIMIT ?1", [FIGURES_MAX])
+}
+
+/// Footage that is still to come, at most so much, by case.
+pub(crate) fn promised(conn: &Connection, limit: usize) -> rusqlite::Result<Vec<Promised>> {
+    let known = "SELECT count(*) FROM sqlite_schema WHERE name = 'promised'";
+    if conn.query_row(known, [], |r| r.get::<_, i64>(0))? == 0 {
+        return Ok(Vec::new());
+    }
+    rows(conn, "SELECT crc, record FROM promised ORDER BY case_no LIMIT ?1", [int(limit as u64)])
 }
 
 /// Highest number given.

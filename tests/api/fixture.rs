@@ -304,7 +304,7 @@ pub(crate) fn kill_pump(world: &World) {
         of: LinkOf::Device(ix),
         state: LinkState::Quarantined,
         quality: Quality::BadQuarantine,
-        reason: "no answer ×3 from unit 2".into(),
+        reason: Text::new("从站 2 连续 3 次没有应答", "unit 2 did not answer 3 times in a row"),
         at: boot.plus(-95_000),
     };
     world.live.link(&change);
@@ -361,7 +361,7 @@ fn silent() -> AlarmText {
 }
 
 pub(crate) fn trigger(what: &str, value: f64, limit: f64, unit: &str) -> Trigger {
-    Trigger { what: what.into(), value: Some(value), limit: Some(limit), unit: Some(unit.into()) }
+    Trigger { what: what.into(), words: None, value: Some(value), limit: Some(limit), unit: Some(unit.into()) }
 }
 
 /// A world in which nothing has happened.

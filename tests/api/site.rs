@@ -145,7 +145,7 @@ pub(crate) fn fill(site: &Site, live: &Live) {
         of,
         state: LinkState::Up,
         quality: Quality::Good,
-        reason: String::new(),
+        reason: Text::default(),
         at: boot.plus(-9_000_000),
     };
     for ix in 0..site.lines.len() {

@@ -81,7 +81,7 @@ impl Scene {
         let spawn = |program: &Path, args: &[&str]| {
             let mut command = Command::new(program);
             // As the service unit does.
-            command.env("MALLOC_ARENA_MAX", "2");
+            command.env("MALLOC_ARENA_MAX", "1").env("MALLOC_MMAP_THRESHOLD_", "131072");
             command.args(args).kill_on_drop(true).stdout(Stdio::null()).spawn().map_err(words)
         };
         let mut cloud = None;

@@ -43,7 +43,7 @@ async function gallery() {
   const devices = await (await fetch(`${base}/api/v1/devices`)).json();
   const open_alarms = await (await fetch(`${base}/api/v1/alarms?open=true`)).json();
   const device = devices.find((d) => d.alarms_open > 0) ?? devices[0];
-  const pages = { alarms: "/", devices: "/devices", device: `/devices/${device.id}`, health: "/health", sync: "/sync", cases: "/cases", figures: "/cases/figures", notice: "/cases/notice" };
+  const pages = { alarms: "/", devices: "/devices", device: `/devices/${device.id}`, health: "/health", sync: "/sync", cases: "/cases", figures: "/cases/figures", cameras: "/cameras", notice: "/cases/notice" };
   if (open_alarms[0]) pages.alarm = `/alarms/${encodeURIComponent(open_alarms[0].id)}`;
   for (const lang of ["zh-CN", "en"]) {
     for (const [size, viewport] of Object.entries(sizes)) {

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use gatehouse::cases::evidence::{Evidence, QUOTA_BYTES};
+use gatehouse::cases::evidence::{Evidence, Limits};
 use gatehouse::cases::seal::sha256;
 use gatehouse::model::case::{Act, CaseFilter};
 use gatehouse::store::CaseReader;
@@ -75,7 +75,7 @@ async fn kill_at_any_moment_loses_nothing_acknowledged() {
         let seen = reader.sightings(5_000).unwrap();
         let ids: std::collections::BTreeSet<_> = seen.iter().map(|s| s.event_id.as_str()).collect();
         assert_eq!(ids.len(), seen.len(), "round {round}: an event is there twice");
-        let evidence = Evidence::new(dir.path(), QUOTA_BYTES);
+        let evidence = Evidence::new(dir.path(), Limits::default());
         for line in &told {
             match line.split_once(' ') {
                 Some(("event", id)) => {

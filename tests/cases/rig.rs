@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gatehouse::cases::desk::{Restored, SEEN_MAX, Settings};
-use gatehouse::cases::evidence::{Evidence, QUOTA_BYTES};
+use gatehouse::cases::evidence::{Evidence, Limits};
 use gatehouse::cases::ports::{Fetched, Fetching, Footage, Hands, Judge, Keeper, Keeping, Request};
 use gatehouse::cases::runner::{Parts, Runner};
 use gatehouse::clock::{Clock, SystemClock};
@@ -63,8 +63,8 @@ impl Keeper for Disk {
         Box::pin(async move { handle.note(note).await.map(drop).map_err(|e| e.to_string()) })
     }
 
-    fn case(&self, no: CaseNo) -> Option<Case> {
-        self.1.case(no).unwrap().map(|story| story.case)
+    fn case(&self, no: CaseNo) -> Result<Option<Case>, String> {
+        Ok(self.1.case(no).map_err(|e| e.to_string())?.map(|story| story.case))
     }
 }
 
@@ -75,6 +75,7 @@ pub(crate) fn watched() -> Watched {
         facade: Some("east".into()),
         serial: "SN-0815".into(),
         frame: Some((64, 48)),
+        shields: Vec::new(),
     };
     Watched {
         facades: vec![Facade {
@@ -130,6 +131,10 @@ pub(crate) struct Desk {
 
 impl Desk {
     pub(crate) fn start(dir: &Path, pictures: Pictures) -> Self {
+        Self::start_with(dir, pictures, Limits::default())
+    }
+
+    pub(crate) fn start_with(dir: &Path, pictures: Pictures, limits: Limits) -> Self {
         let store = store(dir);
         let (sightings, sightings_rx) = mpsc::channel(64);
         let (asks, asks_rx) = mpsc::channel(16);
@@ -137,7 +142,7 @@ impl Desk {
         let (_, events) = broadcast::channel::<LiveEvent>(8);
         let stop = CancellationToken::new();
         let reader = store.reader.cases();
-        let evidence = Evidence::new(dir, QUOTA_BYTES);
+        let evidence = Evidence::new(dir, limits);
         let kept = reader.kept(0, SEEN_MAX).unwrap();
         let parts = Parts {
             settings: Settings::default(),
@@ -149,7 +154,13 @@ impl Desk {
             },
             evidence: evidence.clone(),
             clock: Arc::new(SystemClock),
-            restored: Restored { open: kept.open, past: kept.past, seen: kept.seen, last: kept.last },
+            restored: Restored {
+                open: kept.open,
+                past: kept.past,
+                seen: kept.seen,
+                promised: kept.promised,
+                last: kept.last,
+            },
             standing: Vec::new(),
             alarms: alarms_tx,
             events,

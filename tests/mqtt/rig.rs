@@ -202,7 +202,7 @@ impl Rig {
         loop {
             let link = self.link().await;
             if matches!(link.of, LinkOf::Line(_)) {
-                return (link.state, link.reason);
+                return (link.state, link.reason.en.to_string());
             }
         }
     }
@@ -212,7 +212,7 @@ impl Rig {
         loop {
             let link = self.link().await;
             if let LinkOf::Device(device) = link.of {
-                return (device.0, link.state, link.reason);
+                return (device.0, link.state, link.reason.en.to_string());
             }
         }
     }

@@ -198,7 +198,7 @@ impl Gateway {
     pub(crate) fn line(&self, id: &str) -> (String, String) {
         let lines = self.get("/api/v1/lines");
         let link = &lines.as_array().unwrap().iter().find(|l| l["id"] == id).unwrap()["link"];
-        (link["state"].as_str().unwrap().to_owned(), link["reason"].as_str().unwrap().to_owned())
+        (link["state"].as_str().unwrap().to_owned(), link["reason"]["en"].as_str().unwrap().to_owned())
     }
 
     /// Waits until a point is as wanted.

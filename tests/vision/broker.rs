@@ -19,7 +19,7 @@ async fn peer_a_broker_sends_again_what_the_desk_did_not_store() {
         return;
     }
     let broker = Mosquitto::start(None).await;
-    let way = Way::Mqtt { line: "field".into(), topic: "site/cam".into() };
+    let way = Way::Mqtt { line: "field".into(), topic: "site/cam".into(), credential: None };
     let mut rig = Rig::new(&[source("cam", "generic_json", way)], 8);
     let path = LinePath::Mqtt { url: broker.url(), credential: None, ca: None, client_id: Some("vision-test".into()) };
     let second = Duration::from_secs(1);

@@ -149,6 +149,51 @@ fn what_does_not_fit_together_is_told() {
         "[camera.c]\nname = 'c'\nat = 'c'\nprofile = 'generic_json'\nstream = { url = 'http://10.0.0.1' }\n",
         "no event stream",
     );
+    let published = "[line.l]\nmqtt_listen = { bind = '127.0.0.1:1883' }\n[camera.c]\nname = 'c'\nat = 'c'\nprofile = 'generic_json'\n";
+    check(&format!("{published}mqtt = {{ line = 'l', topic = 't' }}\n"), "logs in");
+    let device = "[device.d]\nname = 'd'\nat = 'd'\nprofile = 'smoke/mqtt'\nline = 'l'\ntopic = 'd'\n";
+    let profiles = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios/_profiles/smoke");
+    fs::create_dir(dir.path().join("smoke")).unwrap();
+    fs::copy(profiles.join("mqtt.toml"), dir.path().join("smoke/mqtt.toml")).unwrap();
+    check(&format!("{published}mqtt = {{ line = 'l', topic = 't', credential = 'c' }}\n{device}"), "cannot log in");
+    let broker = published.replace("mqtt_listen = { bind = '127.0.0.1:1883' }", "mqtt = { url = 'mqtt://127.0.0.1' }");
+    check(&format!("{broker}mqtt = {{ line = 'l', topic = 't', credential = 'c' }}\n"), "no effect");
     check("[facade.f]\nname = 'f'\nstoreys = 3\nfloor_base_m = [0, 3]\n", "must rise");
     check("[facade.f]\nname = 'f'\nstoreys = 2\nfloor_base_m = [3, 3]\n", "must rise");
+}
+
+#[test]
+fn the_command_lists_shows_and_tests_vision_profiles_beside_the_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = |args: &[&str]| {
+        let done =
+            std::process::Command::new(env!("CARGO_BIN_EXE_gatehouse")).arg("profile").args(args).output().unwrap();
+        let said = [done.stdout, done.stderr].concat();
+        (done.status.code(), String::from_utf8_lossy(&said).into_owned())
+    };
+    let (code, said) = run(&["list", "--lang", "zh-CN"]);
+    assert!(code == Some(0) && said.contains("vision/hikvision") && said.contains("pump/vfd_generic"), "{said}");
+    let (code, said) = run(&["test"]);
+    assert!(code == Some(0) && said.contains("0 profiles failed"), "{said}");
+    for (id, _) in SHIPPED {
+        assert!(said.contains(&format!("ok    vision/{id}: {} vectors", read(id).tests.len())), "{said}");
+        let (code, said) = run(&["show", &format!("vision/{id}")]);
+        assert!(
+            code == Some(0) && said.contains("Sources") && said.contains("Kinds") && said.contains("time"),
+            "{said}"
+        );
+    }
+    assert_eq!(run(&["test", "vision/nobody"]).0, Some(1));
+    // A site's own, wrong in one fact: by path, and by name from a folder that goes before the shipped ones.
+    let (_, text) = SHIPPED.iter().find(|(id, _)| *id == "generic_json").unwrap();
+    let wrong = text.replace("object = \"bottle\", confidence = \"0.87\"", "object = \"cup\", confidence = \"0.87\"");
+    assert_ne!(*text, wrong);
+    let file = dir.path().join("vision/generic_json.toml");
+    fs::create_dir(file.parent().unwrap()).unwrap();
+    fs::write(&file, wrong).unwrap();
+    let folder = dir.path().to_str().unwrap();
+    for args in [&["test", file.to_str().unwrap()][..], &["test", "vision/generic_json", "--profiles", folder]] {
+        let (code, said) = run(args);
+        assert!(code == Some(1) && said.contains("[[test]] 1: object is Some(\"bottle\"), expected \"cup\""), "{said}");
+    }
 }

@@ -30,7 +30,7 @@ pub(crate) fn crypto() {
 
 pub(crate) fn source(camera: &str, profile: &str, way: Way) -> SourceConfig {
     let profile = Arc::new(shipped(profile).unwrap());
-    SourceConfig { camera: Arc::from(camera), profile, frame: Some((1920, 1080)), way, fetch: None }
+    SourceConfig { camera: Arc::from(camera), profile, frame: Some((1920, 1080)), way, fetch: None, silent_after: None }
 }
 
 pub(crate) struct Rig {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gatehouse::clock::SystemClock;
+use gatehouse::clock::{Clock, SystemClock};
 use gatehouse::config::credential::Credentials;
 use gatehouse::config::expr::Unchecked;
 use gatehouse::config::load;
@@ -18,42 +18,69 @@ use tokio::time::{Instant, timeout};
 
 use crate::rig::{BASIC, LIMIT, Server, crypto, post};
 
-fn credential(dir: &Path, name: &str, text: &str) {
+pub(crate) fn credential(dir: &Path, name: &str, text: &str) {
     let folder = dir.join("credentials");
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join(name), text).unwrap();
     std::fs::set_permissions(folder.join(name), std::fs::Permissions::from_mode(0o600)).unwrap();
 }
 
-fn gateway(dir: &Path, pictures: &str) -> Gateway {
+/// A gateway with this site, its data below `dir`, and the credential `cam` (`user:secret`).
+pub(crate) fn open(dir: &Path, site: &str) -> Gateway {
+    open_at(dir, site, Arc::new(SystemClock))
+}
+
+/// The same by another clock.
+pub(crate) fn open_at(dir: &Path, site: &str, clock: Arc<dyn Clock>) -> Gateway {
     crypto();
     credential(dir, "cam", "user:secret\n");
     let site = format!(
-        r#"
-version = 1
-site = {{ id = "test", name = "测试" }}
-[api]
-bind = "127.0.0.1:0"
-[vision]
-bind = "127.0.0.1:0"
-[facade.south]
-name = "3号楼南"
-storeys = 18
-[camera.cam]
-name = "南1"
-at = "3号楼/南"
-profile = "generic_json"
-push = {{ credential = "cam" }}
-fetch = {{ url = "{pictures}" }}
-facade = "south"
-"#
+        "version = 1\nsite = {{ id = 'test', name = '测试' }}\napi = {{ bind = '127.0.0.1:0' }}\n\
+         vision = {{ bind = '127.0.0.1:0' }}\n{site}"
     );
     let file = dir.join("gatehouse.toml");
     std::fs::write(&file, site).unwrap();
     let loaded = load(&file, &[], &SHIPPED, &Unchecked);
     let mut config = loaded.config.unwrap_or_else(|| panic!("{:?}", loaded.diagnostics));
     config.store.path = dir.join("data");
-    Gateway::open(config, &Credentials::beside(&file), Arc::new(SystemClock)).unwrap()
+    Gateway::open(config, &Credentials::beside(&file), clock).unwrap()
+}
+
+/// One camera `cam` that looks at the facade `south` and knows its heights: 20 pixels a metre, the ground at row 1040.
+pub(crate) fn camera(id: &str, pictures: &str) -> String {
+    format!(
+        r#"
+[camera.{id}]
+name = "南 {id}"
+at = "3号楼/南"
+serial = "SN-{id}"
+profile = "generic_json"
+push = {{ credential = "cam" }}
+fetch = {{ url = "{pictures}" }}
+facade = "south"
+fps = 25
+width = 1920
+height = 1080
+reference_rows = [{{ row = 1040, height_m = 0 }}, {{ row = 860, height_m = 9 }}, {{ row = 680, height_m = 18 }}, {{ row = 440, height_m = 30 }}, {{ row = 200, height_m = 42 }}]
+"#
+    )
+}
+
+pub(crate) const FACADE: &str = "[facade.south]\nname = '3号楼南'\nstoreys = 18\n";
+
+/// A stone let go at 40 m, seen for 1.6 s, with a picture at `picture`.
+pub(crate) fn stone(id: &str, picture: &str) -> String {
+    stone_from(40.0, id, picture)
+}
+
+/// The same from this height.
+pub(crate) fn stone_from(height_m: f64, id: &str, picture: &str) -> String {
+    let at = |n: i32| {
+        let t = f64::from(n) * 0.04;
+        serde_json::json!({ "t": t, "x": 900.0, "y": 1040.0 - 20.0 * (height_m - 9.81 / 2.0 * t * t), "w": 4, "h": 4 })
+    };
+    serde_json::json!({ "id": id, "picture": picture, "fps": 25, "track": (0..40).map(at).collect::<Vec<_>>() })
+        .to_string()
 }
 
 /// The picture server takes the request and says nothing.
@@ -62,7 +89,8 @@ fn the_alarm_does_not_wait_for_a_picture_server_that_hangs() {
     let dir = tempfile::tempdir().unwrap();
     let pictures = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     pictures.set_nonblocking(true).unwrap();
-    let gateway = gateway(dir.path(), &format!("http://{}", pictures.local_addr().unwrap()));
+    let site = format!("{FACADE}{}", camera("cam", &format!("http://{}", pictures.local_addr().unwrap())));
+    let gateway = open(dir.path(), &site);
     let (tell, told) = oneshot::channel();
     let ready = |running: &Running| tell.send((running.vision.unwrap(), running.events.subscribe())).unwrap();
     let end = gateway.run(ready, async move {

@@ -8,7 +8,8 @@ use crate::model::alarm::Level;
 use crate::model::case::{Case, CaseStory, Judgement, KeptSighting, Reason, Step};
 use crate::model::casewords;
 
-/// A case.
+/// A case. Its flags are independent facts.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub(crate) struct CaseDto {
     /// Number.
@@ -43,6 +44,10 @@ pub(crate) struct CaseDto {
     pub(crate) repeat: bool,
     /// Legal hold.
     pub(crate) held: bool,
+    /// The evidence is deleted; its digests are kept.
+    pub(crate) evicted: bool,
+    /// Its tracks lie wholly in the shield zone of this name: told quietly, reviewed last.
+    pub(crate) shielded: Option<String>,
     /// Key of its alarm.
     pub(crate) alarm_key: String,
 }
@@ -188,6 +193,8 @@ pub(crate) fn case(c: &Case) -> CaseDto {
         cameras: c.cameras.clone(),
         repeat: c.repeat,
         held: c.held,
+        evicted: c.evicted,
+        shielded: c.shielded.clone(),
         alarm_key: c.no.key(),
     }
 }

@@ -12,17 +12,16 @@ use serde::Deserialize;
 use crate::api::error::{ApiError, Code};
 use crate::api::lang::Words;
 use crate::api::page::card::Card;
+use crate::api::page::story::{Line, PAST, page};
 use crate::api::page::{Shell, Tab, html};
 use crate::api::{App, journal};
-use crate::model::alarm::{AlarmChange, AlarmRecord, AlarmState};
+use crate::model::alarm::{AlarmChange, AlarmEvent, AlarmRecord, AlarmState};
 use crate::model::stored::AlarmFilter;
 
 /// Cards whose steps stand open without a tap.
 const UNFOLDED: usize = 3;
 /// Cards on the page; beyond, the rest is counted. A flood must not freeze a phone.
 const CARDS_MAX: usize = 500;
-/// Past alarms per page.
-const PAST: usize = 20;
 
 /// Paging through past alarms.
 #[derive(Debug, Deserialize)]
@@ -92,7 +91,7 @@ pub(crate) async fn home(
     let past = past(&app, None, query.before, PAST + 1).await;
     let past_failed = past.is_err();
     let mut past = past.unwrap_or_default();
-    let older = (past.len() > PAST).then(|| past.truncate(PAST)).and_then(|()| past.last().map(|a| a.raised_wall_ms));
+    let older = page(&mut past, |a| a.raised_wall_ms);
     let past = past.iter().map(|a| Card::new(site, a, &s.when, w)).collect();
     html(&Home { more: open.len() - cards.len(), s, cards, past, past_failed, older })
 }
@@ -110,17 +109,6 @@ pub(crate) async fn past(
     all.retain(|a| a.state == AlarmState::Normal);
     all.truncate(limit);
     Ok(all)
-}
-
-/// One line of an alarm's story.
-#[derive(Debug)]
-struct Line {
-    at: String,
-    iso: String,
-    what: &'static str,
-    class: &'static str,
-    by: String,
-    note: String,
 }
 
 #[derive(Template)]
@@ -151,16 +139,10 @@ pub(crate) async fn one(
     let (alarm, steps) = journal::story(&app, &id).await?.ok_or_else(|| ApiError::new(Code::NotFound, id))?;
     let mut card = Card::new(&app.ports.site, &alarm, &s.when, w);
     card.unfolded = true;
-    let story = steps
-        .iter()
-        .map(|e| Line {
-            at: s.when.short(e.wall_ms),
-            iso: s.when.iso(e.wall_ms),
-            what: change_text(e.change, w),
-            class: e.change.word(),
-            by: e.by.clone().unwrap_or_default(),
-            note: e.note.clone().unwrap_or_default(),
-        })
-        .collect();
+    let line = |e: &AlarmEvent| {
+        let what = (change_text(e.change, w).to_owned(), e.change.word());
+        Line::new(e.wall_ms, &s.when, what, e.by.as_deref().unwrap_or(""), e.note.as_deref().unwrap_or(""))
+    };
+    let story = steps.iter().map(line).collect();
     html(&One { s, card, story })
 }

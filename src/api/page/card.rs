@@ -87,6 +87,9 @@ fn what(site: &Site, a: &AlarmRecord, w: Words) -> String {
         // What was found is said in sentences of its own.
         return String::new();
     }
+    if let Some(words) = &t.words {
+        return words.get(w.0).to_owned();
+    }
     let unit = t.unit.as_deref();
     let name = point_name(site, &t.what, w);
     match (point_value(site, &t.what, t.value, unit, w), t.limit) {

@@ -15,6 +15,7 @@ use crate::api::cases::{DaysQuery, review, story_of};
 use crate::api::error::ApiError;
 use crate::api::lang::Words;
 use crate::api::page::drawing::{self, Drawing};
+use crate::api::page::story::{Line, PAST, page};
 use crate::api::page::when::When;
 use crate::api::page::{Shell, Tab, html, sync};
 use crate::api::ports::CaseFileInfo;
@@ -25,13 +26,12 @@ use crate::model::casewords;
 use crate::model::facade::Watched;
 use crate::model::sight::SightKind;
 
-/// Closed cases on a page.
-const PAST: usize = 20;
 /// Open cases on the page; beyond, the rest is counted.
 const OPEN_SHOWN: usize = 200;
 
 /// One case in a list, and the head of its own page.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools)] // independent facts that the template asks one by one
 struct Row {
     no: String,
     kind: String,
@@ -51,6 +51,8 @@ struct Row {
     reason: String,
     repeat: bool,
     held: bool,
+    evicted: bool,
+    shielded: String,
     falling: bool,
 }
 
@@ -80,6 +82,8 @@ impl Row {
             reason: c.rejected.map(|r| text(&r.text())).unwrap_or_default(),
             repeat: c.repeat,
             held: c.held,
+            evicted: c.evicted,
+            shielded: c.shielded.as_ref().map(|zone| w.t1("case.shielded", zone)).unwrap_or_default(),
             falling,
         }
     }
@@ -110,27 +114,18 @@ pub(crate) async fn list(
 ) -> Result<Response, ApiError> {
     let (s, _) = Shell::new(&app, w, Tab::Cases, &uri).await;
     let open = review(&app).await?;
-    let filter = CaseFilter { open_only: false, before: query.before, limit: PAST + OPEN_SHOWN };
+    // Open ones among them are passed over, so more are asked for than are wanted.
+    let limit = PAST + 1 + open.len();
+    let filter = CaseFilter { open_only: false, before: query.before, limit };
     let mut past = app.ask(move |book| book.list(&filter)).await?;
     past.retain(|c| !c.is_open());
-    let older = (past.len() > PAST).then(|| past.truncate(PAST)).and_then(|()| past.last().map(|c| c.no.to_string()));
+    let older = page(&mut past, |c| c.no.to_string());
     let book = app.book()?;
     let row = |c: &Case| Row::new(c, book.watched(), &s.when, w);
     let waiting = open.iter().filter(|c| !c.confirmed && c.rejected.is_none()).count();
     let rows: Vec<Row> = open.iter().take(OPEN_SHOWN).map(row).collect();
     let past = past.iter().map(row).collect();
     html(&List { more: open.len() - rows.len(), open: rows, waiting, past, older, s })
-}
-
-/// One line of a case's story.
-#[derive(Debug)]
-struct Line {
-    at: String,
-    iso: String,
-    what: String,
-    class: &'static str,
-    by: String,
-    note: String,
 }
 
 /// A picture, masked, with the track over it.
@@ -184,7 +179,7 @@ pub(crate) async fn one(
         .filter(|_| case.kind == SightKind::FallingObject && case.judgement.floor_low.is_some());
     let decided = case.confirmed || case.rejected.is_some();
     let name = |id: &str| watched.camera(id).map_or_else(|| id.to_owned(), |c| c.name.clone());
-    let shots = shots(&files, &story.sightings, &name);
+    let shots = if case.evicted { Vec::new() } else { shots(&files, &story.sightings, &name) };
     let tracks =
         if shots.iter().any(|shot| shot.track.is_some()) { Vec::new() } else { tracks(&story.sightings, &name) };
     html(&One {
@@ -208,14 +203,7 @@ fn line(step: &Step, when: &When, w: Words) -> Line {
     if let Some(reason) = step.reason {
         what = format!("{what} · {}", reason.text().get(w.0));
     }
-    Line {
-        at: when.short(step.wall_ms),
-        iso: when.iso(step.wall_ms),
-        what,
-        class: step.kind.word(),
-        by: step.by.clone(),
-        note: step.note.clone(),
-    }
+    Line::new(step.wall_ms, when, (what, step.kind.word()), &step.by, &step.note)
 }
 
 fn shots(files: &[CaseFileInfo], seen: &[KeptSighting], name: &dyn Fn(&str) -> String) -> Vec<Shot> {

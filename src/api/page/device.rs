@@ -168,7 +168,7 @@ pub(crate) async fn one(
         link_text: link_text(link.state, w),
         since: s.when.since(now.wall_at(link.since).0),
         figures: Figures::new(&link.stats),
-        reason: link.reason,
+        reason: link.reason.get(w.0).to_owned(),
         rows,
         trend,
         cards,

@@ -220,7 +220,7 @@ fn lines(app: &App, when: &When, w: Words) -> Vec<LineRow> {
             link_text: link_text(live.state, w),
             since: when.since(app.ports.clock.anchor().wall_at(live.since).0),
             figures: Figures::new(&live.stats),
-            reason: live.reason,
+            reason: live.reason.get(w.0).to_owned(),
         })
     };
     (0..).zip(&app.ports.site.lines).filter_map(row).collect()

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::model::case::{Case, CaseNo, CaseWrite};
+use crate::model::case::{Case, CaseNo, CaseWrite, Promised};
 use crate::model::desk::Report;
 use crate::model::time::BootMs;
 
@@ -75,6 +75,8 @@ pub struct Restored {
     pub past: Vec<Case>,
     /// `(camera, event id, case)` of the last events.
     pub seen: Vec<(String, String, CaseNo)>,
+    /// Footage that was promised before and has not come.
+    pub promised: Vec<Promised>,
     /// Highest number given so far.
     pub last: u64,
 }

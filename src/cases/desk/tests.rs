@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::model::case::{Reason, Stage};
-use crate::model::facade::{CameraPlace, Facade};
+use crate::model::facade::{CameraPlace, Facade, ShieldZone};
 use crate::model::sight::{SightAction, TrackPoint};
 use crate::model::time::{Trust, WallMs};
 
@@ -25,6 +25,7 @@ fn watched() -> Arc<Watched> {
         facade: facade.map(str::to_owned),
         serial: "SN1".into(),
         frame: Some((1920, 1080)),
+        shields: Vec::new(),
     };
     Arc::new(Watched {
         facades: vec![facade("east"), facade("west")],
@@ -88,6 +89,50 @@ fn what_belongs_together_becomes_one_case() {
     check("e2", 3_000, Undecidable, Some((1, 9)), false);
     check("w1", 3_000, Dense, Some((11, 14)), false);
     check("e1", 500, Dense, Some((10, 10)), true);
+}
+
+#[test]
+fn what_moves_in_a_shield_zone_only_is_told_quietly() {
+    use ObjectClass::{Dense, Light};
+    let mut watched = (*watched()).clone();
+    let tree = ShieldZone { name: "树".into(), polygon: vec![(0.0, 0.0), (400.0, 0.0), (400.0, 400.0), (0.0, 400.0)] };
+    watched.cameras[0].shields = vec![tree];
+    let watched = Arc::new(watched);
+    // A track of e1 from (x, 100) to (x, to), drawn in a picture of `frame`; then what became of its case.
+    let track = |event: &str, at, x: f64, to: f64, frame| Sighting {
+        frame,
+        track: [100.0, to].map(|y| TrackPoint { t: y, x, y, w: 0.0, h: 0.0 }).to_vec(),
+        ..seen("e1", event, at)
+    };
+    let open = |sighting: Sighting, shielded: bool| {
+        let mut desk = Desk::new(Settings::default(), Arc::clone(&watched), Restored::default(), &now(0)).0;
+        let taken = desk.sight(&sighting, &judged(Dense, Some((9, 9))), String::new(), &now(0));
+        let case = desk.case(taken.case).unwrap().clone();
+        let told = taken.effects.write.steps.iter().any(|s| s.kind == StepKind::Shielded && s.note == "树");
+        assert_eq!((case.shielded.as_deref() == Some("树"), told), (shielded, shielded));
+        let level = if shielded { Level::Info } else { Level::Critical };
+        assert_eq!((case.level, taken.effects.reports[0].level, case.judgement.class), (Some(level), level, Dense));
+        (desk, taken.case)
+    };
+    open(track("a", 0, 200.0, 399.0, None), true);
+    open(track("a", 0, 200.0, 401.0, None), false);
+    open(track("a", 0, 401.0, 399.0, None), false);
+    // Half as large: the zone ends at 200 there.
+    open(track("a", 0, 150.0, 190.0, Some((960, 540))), true);
+    open(track("a", 0, 150.0, 210.0, Some((960, 540))), false);
+    // Another one in the tree changes nothing; the first beyond it rings as usual.
+    let (mut desk, no) = open(track("a", 0, 200.0, 399.0, None), true);
+    let more = desk.sight(&track("b", 900, 210.0, 300.0, None), &judged(Light, None), String::new(), &now(900));
+    assert_eq!((more.case, more.effects.reports.len()), (no, 0));
+    let loud = desk.sight(&seen("e2", "c", 1_200), &judged(Light, None), String::new(), &now(1_200));
+    assert_eq!((loud.case, loud.effects.reports[0].level), (no, Level::Critical));
+    assert_eq!(desk.case(no).unwrap().shielded, None);
+    // And what moves in the tree says nothing about a case that has more than that.
+    let (mut desk, no) = open(track("a", 0, 800.0, 399.0, None), false);
+    let quiet = desk.sight(&track("b", 900, 210.0, 300.0, None), &judged(Dense, None), String::new(), &now(900));
+    let case = desk.case(no).unwrap();
+    assert_eq!((quiet.case, case.sightings, case.shielded.as_deref()), (no, 2, None));
+    assert!(quiet.effects.reports.is_empty());
 }
 
 #[test]
@@ -261,6 +306,7 @@ fn a_desk_built_anew_goes_on() {
         open: vec![case.clone()],
         past: vec![case],
         seen: vec![("e1".into(), "a".into(), one.case)],
+        promised: Vec::new(),
         last: 41,
     };
     let (mut desk, reports) = Desk::new(Settings::default(), watched(), restored, &now(2_000));

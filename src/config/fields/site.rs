@@ -1,5 +1,6 @@
 //! The fields of the site file. Constant data.
 
+use crate::config::fields::cases::CASES;
 use crate::config::fields::condition::{CONDITION_FIELDS, CONDITIONS};
 use crate::config::fields::profile::POINT;
 use crate::config::fields::vision::{CAMERA, FACADE, VISION};
@@ -31,11 +32,17 @@ pub static SITE_FILE: Table = Table {
         optional("vision", Kind::Table(&VISION), bi("where cameras post their events", "接收摄像机事件")),
         optional("facade", Kind::Tables(&FACADE), bi("faces of buildings", "楼体立面")),
         optional("camera", Kind::Tables(&CAMERA), bi("cameras that report events", "上报事件的摄像机")),
+        optional("cases", Kind::Table(&CASES), bi("how their events become cases", "事件如何成案")),
         optional("upstream", Kind::Tables(&UPSTREAM), bi("where everything is sent", "上云目标")),
         optional(
             "webhook",
             Kind::Tables(&WEBHOOK),
             bi("where every change of an alarm is posted", "告警变化推送到的网址"),
+        ),
+        optional(
+            "publish",
+            Kind::Tables(&PUBLISH),
+            bi("brokers on which alarms and cases are published", "发布告警与案件的 MQTT 服务器"),
         ),
         optional("notify", Kind::Any, bi("channels to people (not active yet)", "通知渠道（尚未启用）")),
         optional("escalate", Kind::Any, bi("who is told when nobody answers (not active yet)", "逐级上报（尚未启用）")),
@@ -363,6 +370,33 @@ static WEBHOOK: Table = Table {
     ],
     one_of: &[],
 };
+
+static PUBLISH: Table = Table {
+    name: "publish",
+    head: "[publish.<id>]",
+    doc: bi(
+        "Every change of an alarm and of a case is published there as a CloudEvent (QoS 1), as soon as it is on disk.",
+        "每次告警与案件变化落盘后立即以 CloudEvents 格式发布（QoS 1）。",
+    ),
+    fields: &[
+        required("url", Kind::Checked(&BROKER_URL), bi("the broker", "服务器")),
+        required("topic", Kind::Checked(&TOPIC), bi("the topic of every message", "发布主题")),
+        optional("credential", CREDENTIAL, bi("credential `user:password`", "凭据 `用户名:密码`")),
+        optional("ca", CREDENTIAL, bi("credential with the CA certificate (PEM)", "CA 证书（PEM）凭据")),
+        optional(
+            "client_id",
+            Kind::Text { max: 128 },
+            bi("client id; made from the gateway's id otherwise", "客户端标识；缺省由网关标识生成"),
+        ),
+        default("what", Kind::Word(PUBLISHED), Scalar::Text("all"), bi("what is published", "发布内容")),
+    ],
+    one_of: &[],
+};
+
+const PUBLISHED: &[(&str, Bi)] = &[
+    ("all", bi("every alarm, and the cases", "全部告警与案件")),
+    ("cases", bi("cases and their alarms only", "仅案件及其告警")),
+];
 
 static HTTP: Table = Table {
     name: "http",

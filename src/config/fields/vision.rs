@@ -82,13 +82,26 @@ pub(super) static CAMERA: Table = Table {
     fields: &[
         required("name", LINE, bi("name for people", "名称")),
         required("at", LINE, bi("place as a path", "位置路径")),
+        optional(
+            "serial",
+            Kind::Text { max: 64 },
+            bi("serial number on its plate; goes into the evidence", "铭牌上的序列号，写入证据清单"),
+        ),
         required("profile", Kind::Id, bi("its vision profile", "视觉模板")),
         optional("push", Kind::Table(&PUSH), bi("it posts its events to our listener", "由摄像机推送到本机监听")),
         optional("stream", Kind::Table(&STREAM), bi("we read its endless event stream", "由本机读取其事件流")),
         optional(
             "mqtt",
             Kind::Table(&MQTT),
-            bi("it publishes to the broker of an `mqtt` line", "发布到 `mqtt` 线路的服务器"),
+            bi("it publishes to an `mqtt` or `mqtt_listen` line", "发布到 `mqtt` 或 `mqtt_listen` 线路"),
+        ),
+        optional(
+            "silent_after",
+            Kind::Duration { min_ms: 60_000, max_ms: 31 * 86_400_000 },
+            bi(
+                "an alarm when nothing came from it for so long; for cameras that send signs of life, or often",
+                "多久没有任何消息即告警；用于有心跳或事件频繁的摄像机",
+            ),
         ),
         optional(
             "fetch",
@@ -192,10 +205,21 @@ static STREAM: Table = Table {
 static MQTT: Table = Table {
     name: "camera_mqtt",
     head: "mqtt",
-    doc: bi("The camera publishes events to the broker of an `mqtt` line.", "摄像机将事件发布到 `mqtt` 线路的服务器。"),
+    doc: bi(
+        "The camera publishes events to the broker of an `mqtt` line, or to gatehouse itself (`mqtt_listen`): there the acknowledgement means \"on disk\".",
+        "摄像机将事件发布到 `mqtt` 线路的服务器，或直接发布到本机（`mqtt_listen`）：此时确认即已落盘。",
+    ),
     fields: &[
         required("line", Kind::Id, bi("the line", "线路")),
         required("topic", Kind::Checked(&TOPIC), bi("its topic", "主题")),
+        optional(
+            "credential",
+            CREDENTIAL,
+            bi(
+                "credential `user:password` with which it logs in at our listener",
+                "摄像机登录本机 MQTT 接入的凭据 `用户名:密码`",
+            ),
+        ),
     ],
     one_of: &[],
 };

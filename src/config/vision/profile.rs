@@ -81,6 +81,34 @@ pub fn load_vision_file(path: &Path) -> LoadedVision {
     finish(profile, report, sources)
 }
 
+/// Ids of all vision profiles in reach: those in the folders `<dir>/vision`, and the shipped ones.
+#[must_use]
+pub fn list(dirs: &[PathBuf]) -> Vec<String> {
+    let files = dirs.iter().filter_map(|dir| std::fs::read_dir(dir.join("vision")).ok()).flatten().flatten();
+    let own = files.filter_map(|file| {
+        let path = file.path();
+        let is_profile = path.extension().is_some_and(|ending| ending == "toml");
+        path.file_stem().filter(|_| is_profile)?.to_str().map(str::to_owned)
+    });
+    let mut all: Vec<String> = own.chain(SHIPPED.iter().map(|(id, _)| (*id).to_owned())).collect();
+    all.sort();
+    all.dedup();
+    all
+}
+
+/// The vision profile called `id`, from the folders first; `None` where there is none.
+#[must_use]
+pub fn load_vision(id: &str, dirs: &[PathBuf]) -> Option<LoadedVision> {
+    if !list(dirs).iter().any(|known| known == id) {
+        return None;
+    }
+    let mut cx = Context::new(&Unchecked);
+    let nowhere = Span::new(cx.sources.add("", ""), 0..0);
+    let profile = VisionLibrary::new(dirs).get(id, nowhere, &mut cx);
+    let Context { sources, report, .. } = cx;
+    Some(finish(profile.map(Arc::unwrap_or_clone), report, sources))
+}
+
 /// A shipped vision profile.
 #[must_use]
 pub fn shipped(id: &str) -> Option<VisionProfile> {

@@ -185,6 +185,8 @@ pub enum StepKind {
     Released,
     /// The evidence was deleted by age or for want of room.
     Evicted,
+    /// Its track lies wholly in a shield zone: told quietly.
+    Shielded,
 }
 
 impl StepKind {
@@ -209,6 +211,7 @@ impl StepKind {
             Self::Held => "held",
             Self::Released => "released",
             Self::Evicted => "evicted",
+            Self::Shielded => "shielded",
         }
     }
 
@@ -232,7 +235,10 @@ impl StepKind {
             Self::Exported => Text::new("已导出", "Exported"),
             Self::Held => Text::new("依法保全，不得清理", "Legal hold"),
             Self::Released => Text::new("解除保全", "Legal hold ended"),
-            Self::Evicted => Text::new("证据已按期清理", "Evidence deleted"),
+            Self::Evicted => Text::new("证据文件已清理，校验值保留", "Evidence deleted, digests kept"),
+            Self::Shielded => {
+                Text::new("轨迹全部在屏蔽区内，降低通知级别", "Track wholly in a shield zone: told quietly")
+            }
         }
     }
 }

@@ -90,7 +90,7 @@ fn sample() -> TelemetryBatch {
 
 fn encode(batch: &TelemetryBatch, skip: usize, take: usize) -> String {
     let mut encoder = TelemetryEncoder::new(&identity(), site());
-    String::from_utf8(encoder.encode(batch, skip, take).to_vec()).unwrap()
+    String::from_utf8(encoder.encode(batch, skip, take)).unwrap()
 }
 
 #[test]

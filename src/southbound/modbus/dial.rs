@@ -17,6 +17,8 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_serial::SerialPortBuilderExt as _;
 
+use crate::model::text::Text;
+use crate::southbound::io_zh;
 use crate::southbound::modbus::LineError;
 use crate::southbound::modbus::pdu::Framing;
 use crate::southbound::modbus::session::Port;
@@ -135,25 +137,33 @@ impl Dialer {
     }
 
     /// Opens the path within `time`. A dial-in line waits as long for its modem. Err says what happened, in words.
-    pub async fn open(&mut self, time: Duration) -> Result<Port, String> {
+    pub async fn open(&mut self, time: Duration) -> Result<Port, Text> {
         let target = self.target();
         let opened = match &mut self.way {
             Way::Connect { host, port } => timeout(time, connect(host, *port)).await,
             Way::Serial(serial) => Ok(open_serial(serial)),
-            Way::Listen { incoming, .. } => match timeout(time, incoming_stream(incoming)).await {
-                Ok(stream) => Ok(stream),
-                Err(_) => return Err(format!("no modem has dialled in at {target}")),
-            },
+            Way::Listen { incoming, .. } => {
+                let came = timeout(time, incoming_stream(incoming)).await;
+                let Ok(stream) = came else {
+                    let zh = format!("没有调制解调器拨入 {target}");
+                    return Err(Text::new(&zh, &format!("no modem has dialled in at {target}")));
+                };
+                Ok(stream)
+            }
             #[cfg(test)]
             Way::Given(streams) => match timeout(time, streams.recv()).await {
                 Ok(Some(stream)) => Ok(Ok(Box::new(stream) as Port)),
-                _ => return Err("no stream given".into()),
+                _ => return Err(Text::same("no stream given")),
             },
         };
         match opened {
             Ok(Ok(port)) => Ok(port),
             Ok(Err(error)) => Err(words(&target, &error)),
-            Err(_) => Err(format!("{target} did not accept the connection within {} ms", time.as_millis())),
+            Err(_) => {
+                let ms = time.as_millis();
+                let zh = format!("{target} 在 {ms} 毫秒内没有接受连接");
+                Err(Text::new(&zh, &format!("{target} did not accept the connection within {ms} ms")))
+            }
         }
     }
 
@@ -246,12 +256,19 @@ async fn greet(mut stream: TcpStream, hello: Arc<[u8]>, incoming: Arc<Incoming>)
 }
 
 /// What happened, for someone tired at night.
-fn words(target: &str, error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::ConnectionRefused => format!("connection refused by {target}"),
-        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => format!("no route to {target}"),
-        io::ErrorKind::NotFound => format!("{target} is not there (unplugged?)"),
-        io::ErrorKind::PermissionDenied => format!("no permission to open {target}"),
-        _ => format!("cannot open {target}: {error}"),
-    }
+fn words(target: &str, error: &io::Error) -> Text {
+    let (zh, en) = match error.kind() {
+        io::ErrorKind::ConnectionRefused => (format!("{target} 拒绝连接"), format!("connection refused by {target}")),
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+            (format!("没有到 {target} 的网络路由"), format!("no route to {target}"))
+        }
+        io::ErrorKind::NotFound => {
+            (format!("找不到 {target}（被拔掉了？）"), format!("{target} is not there (unplugged?)"))
+        }
+        io::ErrorKind::PermissionDenied => {
+            (format!("没有权限打开 {target}"), format!("no permission to open {target}"))
+        }
+        _ => (format!("无法打开 {target}：{}", io_zh(error)), format!("cannot open {target}: {error}")),
+    };
+    Text::new(&zh, &en)
 }

@@ -23,6 +23,7 @@ use super::{Action, AskError, LineError, LineRequest, ModbusLine};
 use crate::clock::Clock;
 use crate::model::link::{FieldEvent, LinkOf, LinkStats};
 use crate::model::live::Live;
+use crate::model::text::Text;
 use crate::model::time::BootMs;
 use crate::profile::Area;
 use crate::southbound::{LineConfig, LinePath};
@@ -52,7 +53,7 @@ enum End {
     Newer(Port),
     /// Nobody answers: worth a new connection.
     Doubted,
-    Broken(String),
+    Broken(Text),
 }
 
 struct Task {
@@ -195,14 +196,15 @@ impl Task {
                     served = true;
                     self.failures = 0;
                     let target = dialer.target();
-                    self.tell(true, format!("connected to {target}")).await;
+                    let reason = Text::new(&format!("已连接 {target}"), &format!("connected to {target}"));
+                    self.tell(true, reason).await;
                 }
                 Ok(_) => {}
                 Err(broken) => {
                     // Once without a word, if this connection has been of use.
                     self.failures = self.failures.saturating_add(u32::from(!served));
                     tracing::debug!(line = %self.config.id, %broken, served, "connection ended");
-                    return if served { End::Doubted } else { End::Broken(broken.to_string()) };
+                    return if served { End::Doubted } else { End::Broken(broken.words()) };
                 }
             }
             if self.flush().await.is_err() {
@@ -314,7 +316,7 @@ impl Task {
     }
 
     /// Tells the world about the line, if it does not know yet.
-    async fn tell(&mut self, up: bool, reason: String) {
+    async fn tell(&mut self, up: bool, reason: Text) {
         if self.told != Some(up) {
             self.told = Some(up);
             let event = self.poller.line_change(up, reason, self.clock.boot());
@@ -403,7 +405,7 @@ pub(super) async fn read_once(
 ) -> Result<Vec<u16>, AskError> {
     let mut dialer = Dialer::new(path).await.map_err(|e| AskError::Link(e.to_string()))?;
     let time = if matches!(path, LinePath::RtuListen { .. }) { ONCE_DIAL_TIME } else { CONNECT_TIME };
-    let port = dialer.open(time).await.map_err(AskError::Link)?;
+    let port = dialer.open(time).await.map_err(|why| AskError::Link(why.en.to_string()))?;
     let mut session = Session::new(port, dialer.framing());
     let ask = Ask::Read { area, address, count };
     let read = exchange(&mut session, unit, &ask, timeout).await;

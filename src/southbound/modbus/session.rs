@@ -14,6 +14,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::time::{Instant, timeout_at};
 
+use crate::model::text::Text;
+use crate::southbound::io_zh;
 use crate::southbound::modbus::matcher::{Answer, Inbox, Reason, Verdict};
 use crate::southbound::modbus::pdu::{ADU_LEN_MAX, Ask, Body, Exception, Expect, Framing};
 
@@ -53,6 +55,19 @@ pub enum Broken {
     /// The far end takes no bytes.
     #[error("the far end takes no requests")]
     Stuck,
+}
+
+impl Broken {
+    /// For people.
+    pub(crate) fn words(&self) -> Text {
+        let zh = match self {
+            Self::Closed => "对端关闭了连接".to_owned(),
+            Self::Io(error) => io_zh(error),
+            Self::Lost => "应答帧错位".to_owned(),
+            Self::Stuck => "对端不接收请求".to_owned(),
+        };
+        Text::new(&zh, &self.to_string())
+    }
 }
 
 /// Frames that were dropped since last asked.

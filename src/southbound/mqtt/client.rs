@@ -12,6 +12,7 @@
 //! only on a new one.
 
 pub(in crate::southbound) mod link;
+pub mod outbound;
 mod session;
 
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use std::sync::atomic::AtomicU64;
 
 use super::{Login, Outlet, Wiring};
 use crate::model::link::LinkState;
+use crate::model::text::Text;
 use link::Broker;
 use session::{Ended, Session};
 
@@ -71,7 +73,7 @@ impl MqttClientLine {
         let broker = match broker {
             Ok(broker) => broker,
             Err(bad) => {
-                session.outlet.line(LinkState::Down, bad.to_string()).await;
+                session.outlet.line(LinkState::Down, Text::same(&bad.to_string())).await;
                 return session.idle(&stop, None).await;
             }
         };
@@ -84,7 +86,7 @@ impl MqttClientLine {
                         backoff.worked();
                     }
                     let pause = backoff.pause(fastrand::f64());
-                    tracing::warn!(broker = %broker.address(), %reason, ?pause, "MQTT broker connection lost");
+                    tracing::warn!(broker = %broker.address(), reason = &*reason.en, ?pause, "MQTT broker connection lost");
                     session.outlet.line(LinkState::Down, reason).await;
                     session.idle(&stop, Some(pause)).await;
                 }

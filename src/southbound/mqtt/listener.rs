@@ -40,10 +40,12 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
+use super::annex::Annex;
 use super::backoff::Backoff;
 use super::limits::{CONNECT_WAIT, PAYLOAD_BYTES_MAX};
 use super::{DeviceLogin, Outlet, Router, Wiring, topic};
 use crate::model::link::LinkState;
+use crate::model::text::Text;
 use crate::southbound::LinePath;
 use access::Access;
 use door::{Command, Door, Guest};
@@ -91,6 +93,8 @@ struct Shared {
     outlet: Outlet,
     router: Mutex<Router>,
     access: Access,
+    /// Topics that are no device's.
+    annex: Option<Annex>,
     stop: CancellationToken,
     foreign: AtomicU64,
     strangers: AtomicU64,
@@ -194,11 +198,21 @@ impl MqttListenLine {
             outlet,
             router: Mutex::new(router),
             access,
+            annex: None,
             stop,
             foreign: AtomicU64::new(0),
             strangers: AtomicU64::new(0),
         };
         Ok(Self { shared: Arc::new(shared), door, bind, tls, listener: None })
+    }
+
+    /// Hands messages on these topics on, instead of reading them as a device's. Before [`MqttListenLine::run`].
+    #[must_use]
+    pub fn with_annex(mut self, annex: Option<Annex>) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            shared.annex = annex;
+        }
+        self
     }
 
     /// Opens the port and says which one it is (the configuration may say 0). [`MqttListenLine::run`] does it otherwise.
@@ -238,7 +252,7 @@ impl MqttListenLine {
         let at = listener.local_addr().map_or_else(|_| self.bind.to_string(), |at| at.to_string());
         let shared = Arc::clone(&self.shared);
         shared.router.lock().unwrap_or_else(PoisonError::into_inner).line_up(shared.outlet.clock.boot());
-        shared.outlet.line(LinkState::Up, format!("listening on {at}")).await;
+        shared.outlet.line(LinkState::Up, Text::new(&format!("正在监听 {at}"), &format!("listening on {at}"))).await;
         let mut connections = JoinSet::new();
         let mut tick = interval(Duration::from_secs(1));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -278,7 +292,7 @@ impl MqttListenLine {
                 return Some(listener);
             }
             if let Err(error) = self.bind().await {
-                self.shared.outlet.line(LinkState::Down, error.to_string()).await;
+                self.shared.outlet.line(LinkState::Down, Text::same(&error.to_string())).await;
                 self.shared.outlet.heartbeat.fetch_add(1, Ordering::Relaxed);
                 tokio::select! {
                     () = self.shared.stop.cancelled() => return None,

@@ -20,6 +20,7 @@ use std::time::Duration;
 use crate::model::id::{DeviceIx, PointIx};
 use crate::model::link::{LinkChange, LinkStats};
 use crate::model::reading::Scan;
+use crate::model::text::Text;
 use crate::model::time::BootMs;
 use crate::profile::message::MessageMap;
 use crate::profile::{PointSource, Profile};
@@ -390,12 +391,12 @@ impl Router {
     }
 
     /// A connection was lost without a good-bye: its devices are gone, unless heard over another one since.
-    pub fn lost(&mut self, source: u64, reason: &str, now: BootMs) -> Vec<LinkChange> {
+    pub fn lost(&mut self, source: u64, reason: &Text, now: BootMs) -> Vec<LinkChange> {
         self.slots.iter_mut().filter_map(|slot| slot.lost(source, reason, now)).collect()
     }
 
     /// The broker lets nobody hear this device.
-    pub fn refuse(&mut self, device: DeviceIx, reason: &str, now: BootMs) -> Option<LinkChange> {
+    pub fn refuse(&mut self, device: DeviceIx, reason: &Text, now: BootMs) -> Option<LinkChange> {
         let at = self.prefixes.iter().position(|(known, _)| *known == device)?;
         self.slots.get_mut(at)?.refused(reason, now)
     }

@@ -10,7 +10,8 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::Serialize;
 
 use super::limits::{NOTES_BURST, NOTES_PER_S, RATE_BURST, RATE_PER_S, SEEN_MAX, UNKNOWN_WORDS_MAX};
-use crate::model::intake::Why;
+use super::silence::Heard;
+use crate::model::intake::{CameraLink, Why};
 use crate::model::sight::Sighting;
 use crate::model::time::BootMs;
 use crate::southbound::mqtt::rate::Bucket;
@@ -59,6 +60,7 @@ pub struct Gate {
     notes: Bucket,
     seen: VecDeque<(Key, bool)>,
     counts: Counts,
+    heard: Heard,
 }
 
 impl Gate {
@@ -70,6 +72,7 @@ impl Gate {
             notes: Bucket::new(NOTES_BURST, 1000.0 / NOTES_PER_S, now),
             seen: VecDeque::new(),
             counts: Counts::default(),
+            heard: Heard::default(),
         }
     }
 
@@ -97,9 +100,29 @@ impl Gate {
         Seen::New
     }
 
+    /// A sign of life.
+    pub fn hear(&mut self, now: BootMs) {
+        self.heard.contact = Some(now);
+    }
+
+    /// Its connection came or went. One that stays down keeps the time at which it went.
+    pub fn connect(&mut self, mut link: CameraLink) {
+        if let Some(before) = self.heard.link.as_ref().filter(|before| before.state == link.state) {
+            link.at = before.at;
+        }
+        self.heard.link = Some(link);
+    }
+
+    /// When it was last heard.
+    #[must_use]
+    pub fn heard(&self) -> &Heard {
+        &self.heard
+    }
+
     /// What became of an event that was new.
-    pub fn settle(&mut self, key: Key, stored: bool) {
+    pub fn settle(&mut self, key: Key, stored: bool, now: BootMs) {
         if stored {
+            self.heard.event = Some(now);
             self.counts.stored += 1;
             if let Some(entry) = self.seen.iter_mut().find(|(known, _)| *known == key) {
                 entry.1 = true;
@@ -153,9 +176,9 @@ mod tests {
     fn an_event_is_known_again_until_it_was_not_stored() {
         let mut gate = Gate::new(BootMs(0));
         assert_eq!((gate.meet(1), gate.meet(1)), (Seen::New, Seen::Pending));
-        gate.settle(1, false);
+        gate.settle(1, false, BootMs(1));
         assert_eq!(gate.meet(1), Seen::New);
-        gate.settle(1, true);
+        gate.settle(1, true, BootMs(2));
         assert_eq!(gate.meet(1), Seen::Stored);
         for other in 2..=SEEN_MAX as Key {
             gate.meet(other);

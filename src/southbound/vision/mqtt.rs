@@ -42,7 +42,7 @@ impl MqttCameras {
         stop: CancellationToken,
     ) -> Result<Self, BadBroker> {
         let own = |door: &Arc<Door>| match &door.source.way {
-            Way::Mqtt { line: on, topic } if on == line.id.as_str() => Some((topic.clone(), Arc::clone(door))),
+            Way::Mqtt { line: on, topic, .. } if on == line.id.as_str() => Some((topic.clone(), Arc::clone(door))),
             _ => None,
         };
         let cameras = outlet.doors().filter_map(own).collect();
@@ -77,7 +77,7 @@ impl MqttCameras {
     async fn once(&self, backoff: &mut Backoff) -> String {
         let (to, mut from) = match self.broker.connect().await {
             Ok(open) => open,
-            Err(why) => return why,
+            Err(why) => return why.en.to_string(),
         };
         let topics: Vec<String> = self.cameras.iter().map(|(topic, _)| topic.clone()).collect();
         let mut missing = 0;
@@ -91,7 +91,7 @@ impl MqttCameras {
             let next = if missing > 0 { timeout(CONNECT_WITHIN, from.next()).await } else { Ok(from.next().await) };
             match next {
                 Err(_) => return "the broker does not answer the subscription".to_owned(),
-                Ok(Err(why)) => return why,
+                Ok(Err(why)) => return why.en.to_string(),
                 Ok(Ok(FromBroker::Subscribed { refused })) if refused.is_empty() => {
                     missing -= missing.min(1);
                     if missing == 0 {
@@ -107,7 +107,7 @@ impl MqttCameras {
                         return why;
                     }
                 }
-                Ok(Ok(FromBroker::Alive)) => {}
+                Ok(Ok(FromBroker::Alive | FromBroker::Taken)) => {}
             }
         }
     }

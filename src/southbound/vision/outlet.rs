@@ -16,8 +16,9 @@ use super::fault::Fault;
 use super::gate::{Counts, Gate, Key, Seen, key};
 use super::limits::{COMMIT_WITHIN, NOTES_BURST, NOTES_PER_S};
 use super::mapping::{Arrival, Mapped, map};
+use super::silence::figures;
 use crate::clock::Clock;
-use crate::model::intake::{CameraLink, HEAD_BYTES_MAX, Intake, Refused, Why};
+use crate::model::intake::{CameraFigures, CameraLink, HEAD_BYTES_MAX, Intake, Refused, Why};
 use crate::model::link::LinkState;
 use crate::model::reading::Receipt;
 use crate::model::sight::{Footage, PICTURES_MAX, Sighting};
@@ -103,6 +104,7 @@ pub struct Outlet {
     out: mpsc::Sender<Intake>,
     clock: Arc<dyn Clock>,
     zone: TimeZone,
+    since: BootMs,
     /// Notes about posts for cameras that do not exist.
     strangers: Mutex<Bucket>,
 }
@@ -115,7 +117,7 @@ impl Outlet {
         let door = |source: &SourceConfig| Door { source: source.clone(), gate: Mutex::new(Gate::new(now)) };
         let doors = sources.iter().map(|source| (Arc::clone(&source.camera), Arc::new(door(source)))).collect();
         let strangers = Mutex::new(Bucket::new(NOTES_BURST, 1000.0 / NOTES_PER_S, now));
-        Self { doors, out, clock, zone, strangers }
+        Self { doors, out, clock, zone, since: now, strangers }
     }
 
     /// A camera by its id.
@@ -129,6 +131,18 @@ impl Outlet {
         self.doors.values()
     }
 
+    /// What came of each camera since the start.
+    #[must_use]
+    pub fn figures(&self) -> Vec<CameraFigures> {
+        let now = self.clock.boot();
+        let one = |door: &Arc<Door>| {
+            let gate = door.gate();
+            let Door { source, .. } = &**door;
+            figures(&source.camera, (gate.counts(), gate.heard()), source.silent_after, (self.since, now))
+        };
+        self.doors().map(one).collect()
+    }
+
     /// Now.
     pub fn now(&self) -> BootMs {
         self.clock.boot()
@@ -136,7 +150,11 @@ impl Outlet {
 
     /// Reads and maps a payload; a refusal has been told when this comes back with one.
     pub fn draft(&self, door: &Door, payload: &[u8], from: &str) -> Result<Draft, Fault> {
-        door.gate().counts_mut().payloads += 1;
+        {
+            let mut gate = door.gate();
+            gate.counts_mut().payloads += 1;
+            gate.hear(self.clock.boot());
+        }
         let source = &door.source;
         let received = self.clock.boot();
         let arrival = Arrival { camera: &source.camera, received, frame: source.frame, zone: &self.zone };
@@ -206,10 +224,10 @@ impl Outlet {
         by: Instant,
     ) -> Option<oneshot::Receiver<bool>> {
         let (tell, told) = oneshot::channel();
-        let home = Arc::clone(door);
+        let (home, clock) = (Arc::clone(door), Arc::clone(&self.clock));
         // Dropped unused (no room, no desk, a source that hung up while waiting) it says "not stored" by itself.
         let receipt = Receipt::new(move |stored| {
-            home.gate().settle(key, stored);
+            home.gate().settle(key, stored, clock.boot());
             if tell.send(stored).is_err() {
                 tracing::debug!(stored, "the source did not wait for the disk");
             }
@@ -276,6 +294,7 @@ impl Outlet {
     pub async fn link(&self, door: &Door, state: LinkState, reason: impl Into<String>) {
         let link =
             CameraLink { camera: Arc::clone(&door.source.camera), state, reason: reason.into(), at: self.clock.boot() };
+        door.gate().connect(link.clone());
         let by = Instant::now() + COMMIT_WITHIN;
         if !matches!(timeout_at(by, self.out.send(Intake::Link(link))).await, Ok(Ok(()))) {
             tracing::warn!(camera = %door.source.camera, ?state, "the case desk could not be told about a camera");

@@ -7,7 +7,6 @@
 
 mod body;
 mod credential;
-mod gatekeeper;
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -19,31 +18,24 @@ use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use serde_json::json;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 pub use credential::Secret;
 
 use super::fault::Fault;
-use super::limits::{BODIES_BYTES_MAX, HEAD_BYTES_MAX, HEADER_WITHIN, RETRY_AFTER_S};
+use super::limits::{BODIES_BYTES_MAX, CONNECTIONS_MAX, HEAD_BYTES_MAX, HEADER_WITHIN, PER_ADDRESS_MAX, RETRY_AFTER_S};
 use super::outlet::{Door, Outlet, Taken, Verdict};
+use crate::guests::accept::{self, Head, House};
+use crate::guests::{Limits, Pass};
 use crate::model::intake::Why;
 use crate::southbound::mqtt::TlsPem;
 use crate::southbound::mqtt::listener::tls_acceptor;
 use crate::southbound::vision::push::credential::Access;
-use crate::southbound::vision::push::gatekeeper::{Entry, Gatekeeper};
-
-/// Pause after a failed accept (out of descriptors), so that the loop does not spin.
-const ACCEPT_PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
 
 /// How long open requests may go on after `stop`; who is cut off was not told "taken" and sends again.
 const DRAIN_WITHIN: std::time::Duration = std::time::Duration::from_secs(2);
@@ -100,97 +92,35 @@ pub async fn run(listener: TcpListener, parts: PushParts) {
     let memory = Arc::new(Semaphore::new(BODIES_BYTES_MAX / 1024));
     let shared = Arc::new(Shared { outlet, access: Access::new(secrets), body_bytes_max, memory });
     let router = Router::new().route("/vision/{camera}", post(receive)).with_state(shared);
-    let mut keeper = Gatekeeper::default();
-    let mut connections: JoinSet<u64> = JoinSet::new();
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => break,
-            Some(ended) = connections.join_next(), if !connections.is_empty() => {
-                if let Ok(id) = ended {
-                    keeper.leave(id);
-                }
-            }
-            accepted = listener.accept() => match accepted {
-                Ok((socket, peer)) => match keeper.enter(peer.ip()) {
-                    Entry::Admitted { id, known, leave } => {
-                        let guest = Guest { peer, known, leave, stop: stop.clone() };
-                        let one = connection(socket, tls.clone(), router.clone(), guest);
-                        connections.spawn(async move { one.await; id });
-                    }
-                    Entry::Full => turn_away(&socket),
-                },
-                Err(error) => {
-                    tracing::warn!(%error, "cannot accept a camera's connection; trying again");
-                    sleep(ACCEPT_PAUSE).await;
-                }
-            },
-        }
-    }
-    drop(listener);
-    let drained = async { while connections.join_next().await.is_some() {} };
-    if timeout(DRAIN_WITHIN, drained).await.is_err() {
-        connections.shutdown().await;
-    }
+    let limits = Limits { all: CONNECTIONS_MAX, per_address: PER_ADDRESS_MAX };
+    let house = House { guests: "cameras", limits, drain_within: DRAIN_WITHIN, stop: stop.clone() };
+    let one = |socket, peer, pass| connection(socket, peer, pass, tls.clone(), router.clone(), stop.clone());
+    accept::run(listener, house, one).await;
 }
 
-/// One attempt to say why, without waiting for the peer.
-fn turn_away(socket: &TcpStream) {
-    const FULL: &[u8] =
-        b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-    if let Err(error) = socket.try_write(FULL) {
-        tracing::debug!(%error, "could not tell a refused camera why");
-    }
-}
-
-#[derive(Debug)]
-struct Guest {
+async fn connection(
+    socket: TcpStream,
     peer: SocketAddr,
-    /// It has shown a good credential.
-    known: Arc<AtomicBool>,
-    leave: CancellationToken,
+    pass: Pass,
+    tls: Option<Tls>,
+    router: Router,
     stop: CancellationToken,
-}
-
-async fn connection(socket: TcpStream, tls: Option<Tls>, router: Router, guest: Guest) {
-    if let Err(error) = socket.set_nodelay(true) {
-        tracing::debug!(%error, "no TCP_NODELAY");
-    }
-    match tls {
-        None => serve(socket, router, guest).await,
-        Some(tls) => match timeout(HEADER_WITHIN, tls.0.accept(socket)).await {
-            Ok(Ok(stream)) => serve(stream, router, guest).await,
-            Ok(Err(error)) => tracing::debug!(%error, peer = %guest.peer, "no TLS with a camera"),
-            Err(_) => tracing::debug!(peer = %guest.peer, "no TLS handshake in time"),
-        },
-    }
-}
-
-async fn serve<S>(stream: S, router: Router, guest: Guest)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let (peer, known) = (Peer(guest.peer.ip()), guest.known);
+) {
+    let head = Head { within: HEADER_WITHIN, bytes_max: HEAD_BYTES_MAX };
+    let Pass { known, leave } = pass;
+    let from = Peer(peer.ip());
     let router = router.layer(axum::middleware::from_fn(move |mut request: Request, next: axum::middleware::Next| {
-        request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(from);
         request.extensions_mut().insert(Arc::clone(&known));
         next.run(request)
     }));
-    let served = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_WITHIN)
-        .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    let mut served = std::pin::pin!(served);
-    let ended = tokio::select! {
-        ended = served.as_mut() => ended,
-        () = guest.leave.cancelled() => return,
-        () = guest.stop.cancelled() => {
-            served.as_mut().graceful_shutdown();
-            served.await
-        }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a camera's connection ended");
+    match tls {
+        None => accept::http(socket, router, head, leave, stop).await,
+        Some(tls) => match timeout(HEADER_WITHIN, tls.0.accept(socket)).await {
+            Ok(Ok(stream)) => accept::http(stream, router, head, leave, stop).await,
+            Ok(Err(error)) => tracing::debug!(%error, %peer, "no TLS with a camera"),
+            Err(_) => tracing::debug!(%peer, "no TLS handshake in time"),
+        },
     }
 }
 
@@ -205,7 +135,9 @@ async fn receive(State(shared): State<Arc<Shared>>, Path(camera): Path<String>, 
     }
     let Some(door) = shared.outlet.door(name) else { return stranger(&shared, &camera, &from) };
     let door = Arc::clone(door);
-    let may = door.gate().may_ask(shared.outlet.now());
+    let now = shared.outlet.now();
+    door.gate().hear(now);
+    let may = door.gate().may_ask(now);
     if !may {
         let fault = Fault::new(Why::Rate, "too many events at once; wait and send again");
         shared.outlet.refuse(&door, &fault, b"", &from);

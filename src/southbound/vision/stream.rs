@@ -198,6 +198,7 @@ impl Reading<'_> {
         let text = part.body.trim_ascii();
         let heartbeats = door.source.profile.stream.iter().flat_map(|stream| &stream.heartbeats);
         if text.is_empty() || heartbeats.into_iter().any(|beat| text.starts_with(beat.as_bytes())) {
+            door.gate().hear(outlet.now());
             return;
         }
         // A refusal has been told by the outlet.

@@ -5,6 +5,7 @@ use crate::model::id::{DeviceIx, PointIx};
 use crate::model::link::{FieldEvent, LinkChange, LinkOf, LinkState, LinkStats};
 use crate::model::quality::Quality;
 use crate::model::reading::{Raw, Sample};
+use crate::model::text::Text;
 use crate::model::time::BootMs;
 use crate::profile::decode::{Decoder, decode_bit};
 use crate::southbound::modbus::pdu::is_bits;
@@ -61,18 +62,22 @@ impl Poller {
 
     pub(super) fn device_up(&self, at: usize, when: BootMs) -> FieldEvent {
         let unit = &self.units[at];
-        let reason = format!("unit {} answers", unit.id);
+        let reason = Text::new(&format!("从站 {} 有应答", unit.id), &format!("unit {} answers", unit.id));
         change(LinkOf::Device(unit.device), LinkState::Up, Quality::Good, reason, when)
     }
 
     pub(super) fn device_quarantined(&self, at: usize, when: BootMs) -> FieldEvent {
         let unit = &self.units[at];
-        let reason = format!("unit {} did not answer {} times in a row", unit.id, super::super::unit::TIMEOUTS_MAX);
+        let (id, times) = (unit.id, super::super::unit::TIMEOUTS_MAX);
+        let reason = Text::new(
+            &format!("从站 {id} 连续 {times} 次没有应答"),
+            &format!("unit {id} did not answer {times} times in a row"),
+        );
         change(LinkOf::Device(unit.device), LinkState::Quarantined, Quality::BadQuarantine, reason, when)
     }
 
     /// The line itself came up or went down.
-    pub fn line_change(&self, up: bool, reason: String, when: BootMs) -> FieldEvent {
+    pub fn line_change(&self, up: bool, reason: Text, when: BootMs) -> FieldEvent {
         let (state, quality) = if up { (LinkState::Up, Quality::Good) } else { (LinkState::Down, Quality::BadLink) };
         change(LinkOf::Line(self.line), state, quality, reason, when)
     }
@@ -103,6 +108,6 @@ fn bad(device: DeviceIx, at: BootMs, quality: Quality, points: impl Iterator<Ite
     scan(device, at, points.map(|point| Sample { point, raw: Raw::Bad(quality) }).collect())
 }
 
-fn change(of: LinkOf, state: LinkState, quality: Quality, reason: String, at: BootMs) -> FieldEvent {
+fn change(of: LinkOf, state: LinkState, quality: Quality, reason: Text, at: BootMs) -> FieldEvent {
     FieldEvent::Link(LinkChange { of, state, quality, reason, at })
 }

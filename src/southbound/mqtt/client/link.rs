@@ -16,6 +16,8 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
 use super::BadBroker;
+use crate::model::text::Text;
+use crate::southbound::io_zh;
 use crate::southbound::mqtt::Login;
 use crate::southbound::mqtt::limits::{BROKER_INFLIGHT_MAX, CLIENT_KEEP_ALIVE, PACKET_BYTES_MAX};
 use crate::southbound::{LineConfig, LinePath};
@@ -34,6 +36,8 @@ pub(in crate::southbound) enum FromBroker {
     Publish(Publish),
     /// Answer to a subscription; positions of the filters that were refused.
     Subscribed { refused: Vec<usize> },
+    /// The broker has a message of ours.
+    Taken,
     /// Anything else; it proves that the broker lives.
     Alive,
 }
@@ -49,7 +53,7 @@ pub(in crate::southbound) trait ToBroker {
 /// The receiving half. Dropping a pending `next` may lose data: hold on to it until it answers.
 pub(in crate::southbound) trait Feed {
     /// The next event, or why the connection is over, in words.
-    async fn next(&mut self) -> Result<FromBroker, String>;
+    async fn next(&mut self) -> Result<FromBroker, Text>;
 }
 
 impl Broker {
@@ -76,6 +80,12 @@ impl Broker {
         Ok(Self { options, timeout: config.timeout.max(Duration::from_secs(1)) })
     }
 
+    /// The same without a session that the broker keeps: for those who only send.
+    pub(in crate::southbound) fn forgetful(mut self) -> Self {
+        self.options.set_clean_session(true);
+        self
+    }
+
     /// `host:port`, for messages.
     pub(in crate::southbound) fn address(&self) -> String {
         let (host, port) = self.options.broker_address();
@@ -83,16 +93,26 @@ impl Broker {
     }
 
     /// Connects: name look-up, TCP, TLS and CONNACK within one deadline.
-    pub(in crate::southbound) async fn connect(&self) -> Result<(Rumqtt, RumqttFeed), String> {
+    pub(in crate::southbound) async fn connect(&self) -> Result<(Rumqtt, RumqttFeed), Text> {
         let (client, mut feed) = AsyncClient::new(self.options.clone(), BROKER_INFLIGHT_MAX);
         let seconds = self.timeout.as_secs().max(1);
         feed.network_options.set_connection_timeout(seconds.saturating_add(1));
         feed.network_options.set_tcp_nodelay(true);
         match tokio::time::timeout(self.timeout, feed.poll()).await {
             Ok(Ok(Event::Incoming(Packet::ConnAck(_)))) => Ok((Rumqtt(client), RumqttFeed(feed))),
-            Ok(Ok(other)) => Err(format!("{} answered CONNECT with {other:?}", self.address())),
-            Ok(Err(error)) => Err(format!("{}: {}", self.address(), words(&error))),
-            Err(_) => Err(format!("{} did not answer within {} ms", self.address(), self.timeout.as_millis())),
+            Ok(Ok(other)) => {
+                let to = self.address();
+                let zh = format!("{to} 对 CONNECT 的应答是 {other:?}");
+                Err(Text::new(&zh, &format!("{to} answered CONNECT with {other:?}")))
+            }
+            Ok(Err(error)) => {
+                let (to, why) = (self.address(), words(&error));
+                Err(Text::new(&format!("{to}：{}", why.zh), &format!("{to}: {}", why.en)))
+            }
+            Err(_) => {
+                let (to, ms) = (self.address(), self.timeout.as_millis());
+                Err(Text::new(&format!("{to} 在 {ms} 毫秒内没有应答"), &format!("{to} did not answer within {ms} ms")))
+            }
         }
     }
 }
@@ -138,19 +158,33 @@ fn tls_config(ca_pem: Option<&[u8]>) -> Result<TlsConfiguration, BadBroker> {
     Ok(TlsConfiguration::Rustls(Arc::new(config)))
 }
 
-fn words(error: &ConnectionError) -> String {
+fn words(error: &ConnectionError) -> Text {
     match error {
         ConnectionError::ConnectionRefused(
             ConnectReturnCode::BadUserNamePassword | ConnectReturnCode::NotAuthorized,
-        ) => "the broker refuses user name or password (check the line's credential)".to_owned(),
-        ConnectionError::ConnectionRefused(code) => format!("the broker refuses the connection: {code:?}"),
-        other => other.to_string(),
+        ) => Text::new(
+            "代理拒绝用户名或密码（请检查线路的 credential）",
+            "the broker refuses user name or password (check the line's credential)",
+        ),
+        ConnectionError::ConnectionRefused(code) => {
+            Text::new(&format!("代理拒绝连接：{code:?}"), &format!("the broker refuses the connection: {code:?}"))
+        }
+        ConnectionError::Io(error) => Text::new(&io_zh(error), &error.to_string()),
+        // Of TLS and the protocol: there is no more than the library's words.
+        other => Text::same(&other.to_string()),
     }
 }
 
 /// The sending half over `rumqttc`.
 #[derive(Debug)]
 pub(in crate::southbound) struct Rumqtt(AsyncClient);
+
+impl Rumqtt {
+    /// Publishes at QoS 1, not retained; false if the request queue is full.
+    pub(in crate::southbound) fn publish(&self, topic: &str, payload: Vec<u8>) -> bool {
+        self.0.try_publish(topic, QoS::AtLeastOnce, false, payload).is_ok()
+    }
+}
 
 impl ToBroker for Rumqtt {
     fn subscribe(&self, filters: Vec<String>) -> bool {
@@ -169,7 +203,7 @@ impl ToBroker for Rumqtt {
 pub(in crate::southbound) struct RumqttFeed(EventLoop);
 
 impl Feed for RumqttFeed {
-    async fn next(&mut self) -> Result<FromBroker, String> {
+    async fn next(&mut self) -> Result<FromBroker, Text> {
         match self.0.poll().await {
             Ok(Event::Incoming(Packet::Publish(publish))) => Ok(FromBroker::Publish(publish)),
             Ok(Event::Incoming(Packet::SubAck(ack))) => {
@@ -177,6 +211,7 @@ impl Feed for RumqttFeed {
                 let refused = refused.filter(|(_, code)| **code == SubscribeReasonCode::Failure).map(|(ix, _)| ix);
                 Ok(FromBroker::Subscribed { refused: refused.collect() })
             }
+            Ok(Event::Incoming(Packet::PubAck(_))) => Ok(FromBroker::Taken),
             Ok(_) => Ok(FromBroker::Alive),
             Err(error) => Err(words(&error)),
         }

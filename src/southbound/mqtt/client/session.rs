@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::link::{Broker, Feed, FromBroker, ToBroker};
 use crate::model::link::{FieldEvent, LinkState};
+use crate::model::text::Text;
 use crate::southbound::mqtt::limits::{BROKER_INFLIGHT_MAX, FILTERS_PER_SUBSCRIBE};
 use crate::southbound::mqtt::route::{Incoming, Key, Router};
 use crate::southbound::mqtt::unacked::{Unacked, attach};
@@ -30,7 +31,7 @@ pub(super) enum Ended {
     /// Lost, or given up.
     Lost {
         /// In words.
-        reason: String,
+        reason: Text,
         /// Whether it did some good before.
         worked: bool,
     },
@@ -126,7 +127,7 @@ impl Session {
                 Ok(Heard::Event(FromBroker::Subscribed { refused })) => {
                     self.subscribed(&refused, address).await;
                 }
-                Ok(Heard::Event(FromBroker::Alive)) => {}
+                Ok(Heard::Event(FromBroker::Alive | FromBroker::Taken)) => {}
                 Ok(Heard::Stop) => break None,
                 Err(reason) => break Some(reason),
             }
@@ -146,7 +147,7 @@ impl Session {
         from: &mut impl Feed,
         tick: &mut tokio::time::Interval,
         stop: &CancellationToken,
-    ) -> Result<Heard, String> {
+    ) -> Result<Heard, Text> {
         let mut read = pin!(from.next());
         loop {
             tokio::select! {
@@ -158,16 +159,16 @@ impl Session {
                     let links = self.outlet.tick(&mut self.router);
                     self.outlet.emit_all(links, Vec::new()).await;
                     if self.open.as_ref().is_some_and(|open| Instant::now() > open.until) {
-                        return Err("the broker does not answer our subscription".to_owned());
+                        return Err(Text::new("代理没有应答订阅", "the broker does not answer our subscription"));
                     }
                 }
             }
         }
     }
 
-    async fn take(&mut self, publish: Publish, to: &impl ToBroker) -> Result<(), String> {
+    async fn take(&mut self, publish: Publish, to: &impl ToBroker) -> Result<(), Text> {
         if publish.qos == QoS::ExactlyOnce {
-            return Err("the broker sent QoS 2 on a QoS 1 subscription".to_owned());
+            return Err(Text::new("代理对 QoS 1 订阅发送了 QoS 2", "the broker sent QoS 2 on a QoS 1 subscription"));
         }
         let packet_id = (publish.qos == QoS::AtLeastOnce).then_some(publish.pkid);
         let message = Incoming {
@@ -182,7 +183,10 @@ impl Session {
         let mut routed = self.router.route(&message, self.outlet.clock.boot());
         if let Some(packet_id) = packet_id {
             if self.unacked.len() >= BROKER_INFLIGHT_MAX {
-                return Err("the broker has more messages under way than there are packet ids".to_owned());
+                return Err(Text::new(
+                    "代理在途的消息多于报文标识数",
+                    "the broker has more messages under way than there are packet ids",
+                ));
             }
             let (connection, serial) = (self.connection, self.unacked.next_serial());
             self.unacked.push(Taken { packet_id, keys: std::mem::take(&mut routed.keys) }, routed.scans.is_empty());
@@ -200,22 +204,25 @@ impl Session {
         Ok(())
     }
 
-    fn settle(&mut self, told: Told, to: &impl ToBroker) -> Result<(), String> {
+    fn settle(&mut self, told: Told, to: &impl ToBroker) -> Result<(), Text> {
         if told.connection != self.connection {
             return Ok(());
         }
         if !told.stored {
-            return Err("a message could not be stored: connecting again so that the broker sends it again".to_owned());
+            return Err(Text::new(
+                "有消息未能存盘：重新连接，让代理重发",
+                "a message could not be stored: connecting again so that the broker sends it again",
+            ));
         }
         self.unacked.settle(told.serial);
         self.acknowledge(to)
     }
 
-    fn acknowledge(&mut self, to: &impl ToBroker) -> Result<(), String> {
+    fn acknowledge(&mut self, to: &impl ToBroker) -> Result<(), Text> {
         while let Some(taken) = self.unacked.pop() {
             if !to.ack(taken.packet_id) {
                 self.router.forget(&taken.keys);
-                return Err("the connection takes no more acknowledgements".to_owned());
+                return Err(Text::new("连接不再接收确认", "the connection takes no more acknowledgements"));
             }
             self.acknowledged += 1;
         }
@@ -231,7 +238,9 @@ impl Session {
             refused.iter().filter_map(|ix| self.router.wanted().get(first + ix)).cloned().collect();
         for Wanted { filter, devices } in wanted {
             for device in devices {
-                let reason = format!("{address} refuses the subscription to {filter} (check the broker's ACL)");
+                let zh = format!("{address} 拒绝订阅 {filter}（请检查代理的 ACL）");
+                let en = format!("{address} refuses the subscription to {filter} (check the broker's ACL)");
+                let reason = Text::new(&zh, &en);
                 // Through the router: it must know, or it would not say that the device is back.
                 if let Some(link) = self.router.refuse(device, &reason, self.outlet.clock.boot()) {
                     self.outlet.emit(FieldEvent::Link(link)).await;
@@ -241,7 +250,8 @@ impl Session {
         if complete {
             self.open = None;
             self.router.line_up(self.outlet.clock.boot());
-            self.outlet.line(LinkState::Up, format!("connected to {address} and subscribed")).await;
+            let (zh, en) = (format!("已连接 {address} 并订阅"), format!("connected to {address} and subscribed"));
+            self.outlet.line(LinkState::Up, Text::new(&zh, &en)).await;
         }
     }
 }
@@ -260,16 +270,19 @@ struct Subscribing {
     until: Instant,
 }
 
-fn subscribe(wanted: &[Wanted], to: &impl ToBroker) -> Result<usize, String> {
+fn subscribe(wanted: &[Wanted], to: &impl ToBroker) -> Result<usize, Text> {
     let mut batches = 0;
     for batch in wanted.chunks(FILTERS_PER_SUBSCRIBE) {
         if !to.subscribe(batch.iter().map(|w| w.filter.clone()).collect()) {
-            return Err("the connection takes no subscription".to_owned());
+            return Err(Text::new("连接不接收订阅", "the connection takes no subscription"));
         }
         batches += 1;
     }
     if batches == 0 {
-        return Err("no device on this line has a topic: nothing to subscribe to".to_owned());
+        return Err(Text::new(
+            "该线路上没有设备配置主题，无可订阅",
+            "no device on this line has a topic: nothing to subscribe to",
+        ));
     }
     Ok(batches)
 }

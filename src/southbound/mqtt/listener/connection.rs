@@ -15,6 +15,7 @@ use super::door::{Guest, Seated};
 use super::frame;
 use super::packet::{Fault, Hello, Message, Received, Refusal, Reply, Version, hello, read, write};
 use super::session::{Session, Step, Told};
+use crate::model::text::Text;
 use crate::southbound::mqtt::limits::{
     CLIENTS_PER_LOGIN_BASE, CONNECT_BYTES_MAX, KEEP_ALIVE_S_MAX, PACKET_BYTES_MAX, WRITE_WAIT,
 };
@@ -164,15 +165,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Talk<S> {
         };
         let said_bye = matches!(end, End::Goodbye { will: false });
         let reason = match end {
-            End::Goodbye { .. } => "the device said good-bye".to_owned(),
-            End::Gone => "the connection broke".to_owned(),
+            End::Goodbye { .. } => Text::new("设备主动断开", "the device said good-bye"),
+            End::Gone => Text::new("连接中断", "the connection broke"),
             End::Fault(fault) => {
                 if !matches!(fault, Fault::Stopping | Fault::TakenOver) {
                     tracing::warn!(line = shared.outlet.line.0, "MQTT client disconnected: it {fault}");
                 }
                 write(self.version, Reply::Bye(fault), &mut self.out);
                 finish(&mut self.stream, &mut self.out).await;
-                format!("disconnected: it {fault}")
+                Text::new(&format!("已断开：设备{}", fault.zh()), &format!("disconnected: it {fault}"))
             }
         };
         let stopping = matches!(end, End::Fault(Fault::Stopping));
@@ -184,7 +185,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Talk<S> {
     }
 
     /// The device is gone without a good-bye. Its will comes first: it may say more than we know.
-    async fn gone(&self, will: Option<Message>, reason: &str, shared: &Shared) {
+    async fn gone(&self, will: Option<Message>, reason: &Text, shared: &Shared) {
         let now = shared.outlet.clock.boot();
         let (mut links, mut scans) = (Vec::new(), Vec::new());
         {

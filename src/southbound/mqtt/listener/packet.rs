@@ -61,6 +61,29 @@ pub(super) enum Fault {
     Stopping,
 }
 
+impl Fault {
+    /// The same in Chinese, after "the device".
+    pub(super) fn zh(self) -> &'static str {
+        match self {
+            Self::Malformed => "发来了格式错误的报文",
+            Self::Protocol => "发来了不该出现的报文",
+            Self::TooLarge => "发来的报文过大",
+            Self::Version => "使用的 MQTT 版本不是 3.1.1 或 5.0",
+            Self::Qos => "使用了 QoS 2（最高为 1）",
+            Self::Topic => "使用的主题名无效或过长",
+            Self::Alias => "使用了主题别名（不支持）",
+            Self::SubscriptionId => "使用了订阅标识（不支持）",
+            Self::NotAllowed => "在自己的主题之外发布",
+            Self::TooManyOpen => "等待释放的 QoS 2 消息过多",
+            Self::KeepAlive => "沉默超过了保活时间",
+            Self::TakenOver => "在别处重新连接",
+            Self::Slow => "不接收发给它的数据",
+            Self::NotStored => "的一条消息未能存盘",
+            Self::Stopping => "：gatehouse 正在停止",
+        }
+    }
+}
+
 /// Why a CONNECT is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Refusal {

@@ -9,7 +9,7 @@
 //! "not authorised" for QoS 1 and is disconnected for QoS 0.
 
 use std::collections::BTreeSet;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -19,7 +19,8 @@ use super::Shared;
 use super::door::Seated;
 use super::packet::{Fault, Granted, Message, Received, Reply, Taken, Version, write};
 use crate::model::link::LinkChange;
-use crate::model::reading::Scan;
+use crate::model::reading::{Receipt, Scan};
+use crate::southbound::mqtt::annex::Annex;
 use crate::southbound::mqtt::limits::{INFLIGHT_MAX, PAYLOAD_BYTES_MAX, RELEASE_MAX};
 use crate::southbound::mqtt::route::{Incoming, Key, Outcome, Router};
 use crate::southbound::mqtt::topic;
@@ -135,7 +136,29 @@ impl Session {
             write(self.version, Reply::Received(message.id), out);
             return Ok(Step::on());
         }
-        self.route(message, seat, shared, out)
+        match shared.annex.as_ref().and_then(|annex| Some((annex, annex.owner(&message.topic)?))) {
+            Some((annex, owner)) => {
+                self.post(message, annex, owner);
+                Ok(Step::on())
+            }
+            None => self.route(message, seat, shared, out),
+        }
+    }
+
+    /// Not a device's: handed on, and acknowledged when its receipt comes.
+    fn post(&mut self, message: Message, annex: &Annex, owner: Arc<str>) {
+        if message.qos == 0 {
+            return annex.post(owner, message.payload, Receipt::new(|_| ()));
+        }
+        let (serial, tell) = (self.unacked.next_serial(), self.tell.clone());
+        let receipt = Receipt::new(move |stored| {
+            if tell.try_send(Told { serial, stored }).is_err() {
+                tracing::debug!("a receipt came after its connection had ended");
+            }
+        });
+        let open = Open { id: message.id, qos: message.qos, taken: Taken::Stored, keys: Vec::new() };
+        self.unacked.push(open, false);
+        annex.post(owner, message.payload, receipt);
     }
 
     fn route(&mut self, message: Message, seat: &Seated, shared: &Shared, out: &mut BytesMut) -> Result<Step, Fault> {

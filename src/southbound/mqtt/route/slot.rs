@@ -7,6 +7,7 @@ use crate::model::id::{DeviceIx, PointIx};
 use crate::model::link::{LinkChange, LinkOf, LinkState, LinkStats};
 use crate::model::quality::Quality;
 use crate::model::reading::{Raw, Sample, Scan};
+use crate::model::text::Text;
 use crate::model::time::BootMs;
 use crate::profile::message::{Message, MessageError, MessageMap};
 use crate::profile::{PointSource, Profile};
@@ -185,11 +186,12 @@ impl Slot {
                 self.stats.answers += 1;
                 self.heard_at = Some(now);
                 self.heard_over = source.or(self.heard_over);
-                self.change(LinkState::Up, "the device says that it is there", now)
+                self.change(LinkState::Up, || Text::new("设备报告在线", "the device says that it is there"), now)
             }
             Ok(Some(false)) => {
                 self.stats.answers += 1;
-                self.change(LinkState::Down, "the device or its broker says that it is gone", now)
+                let words = || Text::new("设备或其代理报告离线", "the device or its broker says that it is gone");
+                self.change(LinkState::Down, words, now)
             }
             Ok(None) | Err(_) => {
                 self.stats.rejects += 1;
@@ -201,23 +203,23 @@ impl Slot {
     pub(super) fn heard(&mut self, source: u64, now: BootMs) -> Option<LinkChange> {
         self.heard_at = Some(now);
         self.heard_over = Some(source);
-        self.change(LinkState::Up, "the device sends", now)
+        self.change(LinkState::Up, || Text::new("设备有数据上报", "the device sends"), now)
     }
 
     pub(super) fn was_heard_over(&self, source: u64) -> bool {
         self.heard_over.is_none_or(|over| over == source)
     }
 
-    pub(super) fn lost(&mut self, source: u64, reason: &str, now: BootMs) -> Option<LinkChange> {
+    pub(super) fn lost(&mut self, source: u64, reason: &Text, now: BootMs) -> Option<LinkChange> {
         if self.heard_over != Some(source) {
             return None;
         }
         self.heard_over = None;
-        self.change(LinkState::Down, reason, now)
+        self.change(LinkState::Down, || reason.clone(), now)
     }
 
-    pub(super) fn refused(&mut self, reason: &str, now: BootMs) -> Option<LinkChange> {
-        let change = self.change(LinkState::Down, reason, now)?;
+    pub(super) fn refused(&mut self, reason: &Text, now: BootMs) -> Option<LinkChange> {
+        let change = self.change(LinkState::Down, || reason.clone(), now)?;
         Some(LinkChange { quality: Quality::BadRefused, ..change })
     }
 
@@ -228,8 +230,12 @@ impl Slot {
             return None;
         }
         self.stats.timeouts += 1;
-        let reason = format!("nothing heard from the device for {} s", now.since(since) / 1000);
-        self.change(LinkState::Down, &reason, now)
+        let seconds = now.since(since) / 1000;
+        let words = || {
+            let zh = format!("{seconds} 秒没有收到设备的数据");
+            Text::new(&zh, &format!("nothing heard from the device for {seconds} s"))
+        };
+        self.change(LinkState::Down, words, now)
     }
 
     pub(super) fn restart_silence(&mut self, now: BootMs) {
@@ -244,12 +250,12 @@ impl Slot {
         Some((self.device, self.stats))
     }
 
-    fn change(&mut self, state: LinkState, reason: &str, now: BootMs) -> Option<LinkChange> {
+    fn change(&mut self, state: LinkState, words: impl FnOnce() -> Text, now: BootMs) -> Option<LinkChange> {
         if self.state == state {
             return None;
         }
         self.state = state;
         let quality = if state == LinkState::Up { Quality::Good } else { Quality::BadOffline };
-        Some(LinkChange { of: LinkOf::Device(self.device), state, quality, reason: reason.to_owned(), at: now })
+        Some(LinkChange { of: LinkOf::Device(self.device), state, quality, reason: words(), at: now })
     }
 }

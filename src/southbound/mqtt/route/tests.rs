@@ -136,9 +136,9 @@ fn a_device_whose_subscription_was_refused_is_told_as_back_when_it_is_heard() {
     let mut router = site();
     let message = live("zigbee2mqtt/烟感1201", r#"{"smoke":false}"#);
     assert_eq!(router.route(&message, BootMs(0)).links[0].state, LinkState::Up);
-    let refused = router.refuse(DeviceIx(0), "check the broker's ACL", BootMs(1)).unwrap();
+    let refused = router.refuse(DeviceIx(0), &Text::same("check the broker's ACL"), BootMs(1)).unwrap();
     assert_eq!((refused.state, refused.quality), (LinkState::Down, Quality::BadRefused));
-    assert!(router.refuse(DeviceIx(0), "check the broker's ACL", BootMs(2)).is_none());
+    assert!(router.refuse(DeviceIx(0), &Text::same("check the broker's ACL"), BootMs(2)).is_none());
     assert_eq!(router.route(&message, BootMs(3)).links[0].state, LinkState::Up);
 }
 
@@ -207,9 +207,9 @@ fn availability_will_and_loss() {
     router.route(&Incoming { source: 2, ..live("zigbee2mqtt/烟感1201", r#"{"smoke":false}"#) }, BootMs(4));
     let will = Incoming { will: true, ..live(topic, r#"{"state":"offline"}"#) };
     assert_eq!(states(&router.route(&will, BootMs(5))), []);
-    assert!(router.lost(1, "connection lost", BootMs(6)).is_empty());
-    let lost = router.lost(2, "connection lost", BootMs(7));
-    assert_eq!((lost.len(), lost[0].state, lost[0].reason.as_str()), (1, LinkState::Down, "connection lost"));
+    assert!(router.lost(1, &Text::same("connection lost"), BootMs(6)).is_empty());
+    let lost = router.lost(2, &Text::same("connection lost"), BootMs(7));
+    assert_eq!((lost.len(), lost[0].state, &*lost[0].reason.en), (1, LinkState::Down, "connection lost"));
 }
 
 #[test]

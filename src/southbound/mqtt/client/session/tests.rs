@@ -28,8 +28,8 @@ impl ToBroker for Sent {
 struct Script(VecDeque<FromBroker>);
 
 impl Feed for Script {
-    async fn next(&mut self) -> Result<FromBroker, String> {
-        self.0.pop_front().ok_or_else(|| "the broker closed the connection".to_owned())
+    async fn next(&mut self) -> Result<FromBroker, Text> {
+        self.0.pop_front().ok_or_else(|| Text::same("the broker closed the connection"))
     }
 }
 
@@ -45,7 +45,7 @@ async fn a_line_without_topics_says_so() {
     let (mut session, _events) = session();
     let ended =
         session.converse(&Sent::default(), &mut Script(VecDeque::new()), "b:1", &CancellationToken::new()).await;
-    assert!(matches!(ended, Ended::Lost { reason, worked: false } if reason.contains("nothing to subscribe")));
+    assert!(matches!(ended, Ended::Lost { reason, worked: false } if reason.en.contains("nothing to subscribe")));
 }
 
 #[test]

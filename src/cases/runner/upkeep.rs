@@ -1,0 +1,64 @@
+//! When old evidence is looked for, and what its case says of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::cases::evidence::{Evicted, Evidence, Standing};
+use crate::cases::ports::Keeper;
+use crate::model::case::Case;
+use crate::model::time::{Anchor, Trust};
+
+/// How often, in quiet times.
+const SWEEP: Duration = Duration::from_hours(1);
+/// How often while the quota is nearly used up.
+const CROWDED: Duration = Duration::from_mins(1);
+
+/// When the next look is due.
+#[derive(Debug)]
+pub(super) struct Upkeep {
+    last: Option<Instant>,
+}
+
+impl Upkeep {
+    /// The first look is at once.
+    pub(super) fn new() -> Self {
+        Self { last: None }
+    }
+
+    /// When.
+    pub(super) fn due_at(&self, evidence: &Evidence, now: Instant) -> Instant {
+        let every = if evidence.is_crowded() { CROWDED } else { SWEEP };
+        self.last.map_or(now, |last| last + every)
+    }
+
+    /// Whether now; then it counts as begun.
+    pub(super) fn begin(&mut self, evidence: &Evidence) -> bool {
+        let now = Instant::now();
+        let due = now >= self.due_at(evidence, now);
+        if due {
+            self.last = Some(now);
+        }
+        due
+    }
+}
+
+/// Deletes what must go. Blocks on the disk. What is not certainly closed and free of a hold stays: a case that cannot be read
+/// at present, or that is on no list because the list was lost.
+pub(super) fn sweep(evidence: &Evidence, keeper: &Arc<dyn Keeper>, now: &Anchor) -> Vec<(Evicted, Case)> {
+    let standing = |no| {
+        let known = keeper.case(no).ok().flatten();
+        Standing {
+            keep: known.as_ref().is_none_or(|c| c.held || c.is_open()),
+            // Age is judged by the wall clock: never while it may be wrong.
+            age_ms: known
+                .as_ref()
+                .filter(|_| now.trust != Trust::Unset)
+                .map(|c| now.wall.0.saturating_sub(c.opened_wall_ms)),
+            told: known.is_some_and(|c| c.evicted),
+        }
+    };
+    let gone = evidence.evict(&standing, now.wall.0);
+    gone.into_iter().filter_map(|one| Some((one.clone(), keeper.case(one.case).ok().flatten()?))).collect()
+}

@@ -1,0 +1,122 @@
+//! What the page, the API and the metrics say of a camera, and the one alarm of a camera that falls silent.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use gatehouse::clock::{Clock, SystemClock};
+use gatehouse::gateway::{End, Running};
+use gatehouse::model::alarm::AlarmChange;
+use gatehouse::model::live::LiveEvent;
+use gatehouse::model::time::{Anchor, BootMs, WallMs};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::sync::{broadcast, oneshot};
+use tokio::time::timeout;
+
+use crate::rig::{BASIC, LIMIT, answer, post};
+use crate::whole::{FACADE, camera, open_at, stone};
+
+/// The system's clock, a leap ahead.
+#[derive(Debug, Default)]
+struct Leaping(AtomicI64);
+
+impl Clock for Leaping {
+    fn boot(&self) -> BootMs {
+        BootMs(SystemClock.boot().0 + self.0.load(Ordering::Relaxed))
+    }
+
+    fn anchor(&self) -> Anchor {
+        let Anchor { boot, wall, trust } = SystemClock.anchor();
+        let leap = self.0.load(Ordering::Relaxed);
+        Anchor { boot: BootMs(boot.0 + leap), wall: WallMs(wall.0 + leap), trust }
+    }
+}
+
+async fn get(at: SocketAddr, path: &str) -> String {
+    let mut socket = TcpStream::connect(at).await.unwrap();
+    let ask = format!("GET {path} HTTP/1.1\r\nHost: {at}\r\nConnection: close\r\n\r\n");
+    socket.write_all(ask.as_bytes()).await.unwrap();
+    let answer = answer(socket).await;
+    assert_eq!(answer.status, 200, "{path}: {}", answer.text);
+    answer.text
+}
+
+/// The next change of the camera's alarm.
+async fn change(events: &mut broadcast::Receiver<LiveEvent>) -> AlarmChange {
+    let wait = async {
+        loop {
+            if let LiveEvent::Alarm { event, .. } = events.recv().await.unwrap()
+                && *event.alarm.key == *"camera_silent.cam"
+            {
+                return event.change;
+            }
+        }
+    };
+    timeout(LIMIT, wait).await.expect("the alarm of the silent camera")
+}
+
+async fn campaign(running: &Running, clock: &Leaping) {
+    let (vision, api) = (running.vision.unwrap(), running.api);
+    let mut events = running.events.subscribe();
+    let json = ("Content-Type", "application/json");
+    let send = async |body: String, credential| {
+        post(vision, "/vision/cam", &[("Authorization", credential), json], body.as_bytes()).await.status
+    };
+    assert_eq!(send(stone("e1", "/1.jpg"), BASIC).await, 200);
+    assert_eq!(send(stone("e1", "/1.jpg"), BASIC).await, 200);
+    assert_eq!(send("{\"id\":".into(), BASIC).await, 400);
+    assert_eq!(send("{}".into(), "Basic bm86bm8=").await, 401);
+    assert_eq!(send("{\"id\":\"x\",\"kind\":\"parcel\"}".into(), BASIC).await, 200);
+
+    let told = get(api, "/api/v1/cameras").await;
+    for fact in [
+        "\"accepted\":1",
+        "\"duplicates\":1",
+        "\"unknown\":1",
+        "\"refused\":{\"credential\":1,\"malformed\":1}",
+        "\"presence\":\"heard\"",
+    ] {
+        assert!(told.contains(fact), "{fact}: {told}");
+    }
+    assert!(!told.contains("\"last_event_ms\":null") && !told.contains("\"last_contact_ms\":null"), "{told}");
+    let metrics = get(api, "/metrics").await;
+    for line in [
+        "gatehouse_camera_events_total{camera=\"cam\"} 1",
+        "gatehouse_camera_refused_total{camera=\"cam\",reason=\"malformed\"} 1",
+        "gatehouse_camera_refused_total{camera=\"cam\",reason=\"unknown_kind\"} 1",
+        "gatehouse_camera_heard{camera=\"cam\"} 1",
+        "gatehouse_camera_contact_age_seconds{camera=\"cam\"}",
+    ] {
+        assert!(metrics.contains(line), "{line}: {metrics}");
+    }
+    let zh = get(api, "/cameras?lang=zh-CN").await;
+    assert!(
+        zh.contains("最近联系") && zh.contains("格式无法识别: 1") && zh.contains("用户名、密码或令牌不对: 1"),
+        "{zh}"
+    );
+    let en = get(api, "/cameras?lang=en").await;
+    assert!(en.contains("Last heard") && en.contains("Not readable as what it claims to be: 1"), "{en}");
+
+    // Nothing for longer than the site allows: one alarm, and no second one however long it lasts.
+    clock.0.store(61_000, Ordering::Relaxed);
+    assert_eq!(change(&mut events).await, AlarmChange::Raised);
+    assert!(get(api, "/cameras?lang=en").await.contains("nothing heard for 1 min"));
+    clock.0.store(7_200_000, Ordering::Relaxed);
+    assert_eq!(send(stone("e2", "/2.jpg"), BASIC).await, 200);
+    assert_eq!(change(&mut events).await, AlarmChange::Cleared);
+}
+
+#[test]
+fn a_camera_is_counted_and_one_that_falls_silent_is_one_alarm() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Arc::new(Leaping::default());
+    let site = format!("{FACADE}{}silent_after = \"1m\"\n", camera("cam", "http://127.0.0.1:9"));
+    let gateway = open_at(dir.path(), &site, Arc::clone(&clock) as Arc<dyn Clock>);
+    let (tell, told) = oneshot::channel();
+    let end = gateway.run(|running| assert!(tell.send(running.clone()).is_ok()), async move {
+        let running = told.await.unwrap();
+        campaign(&running, &clock).await;
+    });
+    assert_eq!(end.unwrap(), End::Asked);
+}
