@@ -157,6 +157,11 @@ impl DeviceModel {
         self.points.is_empty()
     }
 
+    /// Memory of this device's state, in bytes.
+    pub fn bytes(&self) -> usize {
+        size_of::<Self>() + self.points.len() * size_of::<Ladder>() + self.together.heap()
+    }
+
     /// Forgets all it learnt: after maintenance the device is a new one.
     pub fn relearn(&mut self) {
         *self = Self::new(self.points.len());
@@ -180,7 +185,8 @@ impl DeviceModel {
         }
         self.take(values, learns);
         let together = &self.together;
-        let (own, largest) = evidence::evidence(self.points.iter().map(|p| p.surprise), |i, j| together.alike(i, j));
+        let surprises = self.points.iter().map(|p| p.surprise);
+        let (own, largest) = evidence::evidence(&surprises, |i, j| together.alike(i, j));
         let odd = self.together.step(&self.points, place, learns, learning);
         let evidence = own.max(odd.map_or(0.0, |odd| odd.evidence));
         if learning {

@@ -10,7 +10,7 @@ const TOGETHER: usize = 3;
 
 /// Evidence of the `surprises` of a device's points: minus the decimal logarithm of the chance of what was seen, and the
 /// largest surprise of one point. `alike(i, j)`, 0..1, tells how much of the moves of point `i` comes with those of `j`.
-pub fn evidence(surprises: impl Iterator<Item = f64> + Clone, alike: impl Fn(usize, usize) -> f64) -> (f64, f64) {
+pub fn evidence(surprises: &(impl Iterator<Item = f64> + Clone), alike: impl Fn(usize, usize) -> f64) -> (f64, f64) {
     let points = surprises.clone().count();
     let (mut best, mut sum, mut ways, mut largest) = (0.0_f64, 0.0_f64, 1.0_f64, 0.0);
     let mut chosen = [0; TOGETHER];

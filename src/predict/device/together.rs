@@ -14,9 +14,12 @@
 //! half a spread, raise nothing here. A memory of whole snapshots (MSET) was left out: a hundred of 16 points are 6.4 kB
 //! by themselves, and the curved relations it is meant for are held by T² as above.
 
+#[cfg(test)]
+mod tests;
+
 use super::band::{Band, single};
 use super::ladder::Ladder;
-use super::modes::{Modes, Place};
+use super::modes::{Mode, Modes, Place};
 use super::moments::Moments;
 use super::solve::{Row, Square, solve};
 
@@ -151,6 +154,13 @@ impl Together {
         }
     }
 
+    /// Bytes beside its own size.
+    pub fn heap(&self) -> usize {
+        let (n, single) = (self.views.len(), size_of::<f32>());
+        let modes = self.modes.known.len() * (size_of::<Mode>() + n * size_of::<f64>());
+        modes + n * (size_of::<View>() + single) + 2 * self.play.products.len() * single
+    }
+
     /// Too much was missed.
     pub fn restart(&mut self) {
         (self.fresh, self.modes.steady, self.held) = (0, 0, None);
@@ -234,8 +244,8 @@ impl Together {
     fn judge(&mut self, values: &Row, away: &Row, learns: bool) -> Option<Odd> {
         // Those that take part.
         let (mut who, mut count) = ([0_usize; TOGETHER_MAX], 0);
-        for i in 0..self.views.len() {
-            if away[i].is_finite() && self.play.spread(i) > 0.0 {
+        for (i, off) in away.iter().enumerate().take(self.views.len()) {
+            if off.is_finite() && self.play.spread(i) > 0.0 {
                 who[count] = i;
                 count += 1;
             }
