@@ -326,15 +326,9 @@ impl DeviceModel {
             let share = (ratio + f64::MIN_POSITIVE) / sum;
             let point = self.points.get(i).filter(|_| ratio >= 0.0)?;
             let Some(held) = point.held else {
-                let expected = apart?.expected;
-                return Some(Suspect {
-                    point: i,
-                    share,
-                    expected,
-                    seen: point.level[0],
-                    shape: Shape::Lasting,
-                    apart: true,
-                });
+                let seen = point.level[0];
+                let expected = self.together.expected(&apart?, seen);
+                return Some(Suspect { point: i, share, expected, seen, shape: Shape::Lasting, apart: true });
             };
             let (expected, seen) = (held.usual, point.now(held.rung));
             Some(Suspect { point: i, share, expected, seen, shape: held.shape, apart: false })

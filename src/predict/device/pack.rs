@@ -188,7 +188,6 @@ impl Together {
         if let Some(held) = self.held {
             out.0.extend([held.point, held.scale]);
             out.f32(&[held.peak]);
-            out.f64(&[held.expected]);
         }
     }
 
@@ -222,7 +221,7 @@ impl Together {
             if usize::from(point) >= points || usize::from(scale) >= SCALES {
                 return None;
             }
-            self.held = Some(Held { point, scale, peak: from.f32()?, expected: from.f64()? });
+            self.held = Some(Held { point, scale, peak: from.f32()? });
         }
         Some(())
     }

@@ -97,8 +97,6 @@ pub struct Odd {
     pub point: u8,
     /// Scale it showed on.
     pub scale: u8,
-    /// What the others foretell, in the point's unit.
-    pub expected: f64,
 }
 
 /// A point that was odd when things began to be watched.
@@ -110,8 +108,6 @@ pub struct Held {
     pub scale: u8,
     /// Largest deviation since, in spreads.
     pub peak: f32,
-    /// What the others foretell now, in the point's unit.
-    pub expected: f64,
 }
 
 /// State of one device.
@@ -218,7 +214,7 @@ impl Together {
         }
         let near = place != Place::Away;
         let looks = near && self.modes.steady >= SETTLE && self.play.learnt >= FIRST;
-        let odd = if looks { self.judge(&values, &away, learns) } else { None };
+        let odd = if looks { self.judge(&away, learns) } else { None };
         if learns {
             self.moves.learn(&moved[..n], CLIP_MOVES);
         }
@@ -241,7 +237,7 @@ impl Together {
         spreads
     }
 
-    fn judge(&mut self, values: &Row, away: &Row, learns: bool) -> Option<Odd> {
+    fn judge(&mut self, away: &Row, learns: bool) -> Option<Odd> {
         // Those that take part.
         let (mut who, mut count) = ([0_usize; TOGETHER_MAX], 0);
         for (i, off) in away.iter().enumerate().take(self.views.len()) {
@@ -264,13 +260,9 @@ impl Together {
             let explained = 1.0 - 1.0 / precision[a] >= EXPLAINED;
             let (surprise, scale) = self.look(*i, left / (1.0 + LEVER * distance), explained, learns);
             let evidence = surprise - (count as f64).log10();
-            let expected = values[*i] - left * self.play.spread(*i) * f64::from(self.units[*i]);
             let point = u8::try_from(*i).expect("at most TOGETHER_MAX points");
-            if let Some(held) = self.held.as_mut().filter(|held| held.point == point) {
-                held.expected = expected;
-            }
             if evidence > worst.map_or(0.0, |odd| odd.evidence) {
-                worst = Some(Odd { evidence, point, scale, expected });
+                worst = Some(Odd { evidence, point, scale });
             }
         }
         worst
@@ -320,9 +312,9 @@ impl Together {
 
     /// The point is watched from now on.
     pub fn hold(&mut self, odd: &Odd) {
-        let Odd { point, scale, expected, .. } = *odd;
+        let Odd { point, scale, .. } = *odd;
         let peak = self.views[usize::from(point)].left[usize::from(scale)];
-        self.held = Some(Held { point, scale, peak, expected });
+        self.held = Some(Held { point, scale, peak });
         self.odd_for = 0;
     }
 
@@ -349,6 +341,13 @@ impl Together {
             self.views.fill(View::default());
             (self.fresh, self.judged) = (0, 0);
         }
+    }
+
+    /// What the others foretell of the watched point, in its unit, smoothed and with caution, where it shows `seen`.
+    pub fn expected(&self, held: &Held, seen: f64) -> f64 {
+        let i = usize::from(held.point);
+        let left = f64::from(self.views[i].left[usize::from(held.scale)]);
+        seen - left * self.play.spread(i) * f64::from(self.units[i])
     }
 
     /// The watched point's deviation in usual sizes.
