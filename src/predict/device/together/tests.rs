@@ -77,7 +77,7 @@ fn check(name: &str, running: Running, found: usize, fault: fn(f64, u32) -> f64)
             let suspect = raised.suspects[0].expect("an alarm has a suspect");
             if from < 7500 && suspect.point == FLOW && suspect.apart {
                 named += 1;
-                assert!((suspect.expected - suspect.seen).abs() > 1.0, "{name}: {suspect:?}");
+                assert!((suspect.expected - suspect.seen).abs() > 0.1, "{name}: {suspect:?}");
                 break;
             }
         }
