@@ -274,11 +274,12 @@ impl Together {
         let few = count / (count + f64::from(self.play.learnt) / ALIKE_SNAPSHOTS);
         let kept = 1.0 - (SHRINK + few).min(0.9);
         let (mut matrix, mut z) = ([[0.0; TOGETHER_MAX]; TOGETHER_MAX], [0.0; TOGETHER_MAX]);
+        let mut inverse = [0.0; TOGETHER_MAX];
         for (a, i) in who.iter().enumerate() {
-            let spread = self.play.spread(*i);
-            z[a] = away[*i] / spread;
+            inverse[a] = 1.0 / self.play.spread(*i);
+            z[a] = away[*i] * inverse[a];
             for (b, j) in who[..a].iter().enumerate() {
-                matrix[a][b] = kept * self.play.product(*i, *j) / (spread * self.play.spread(*j));
+                matrix[a][b] = kept * self.play.product(*i, *j) * inverse[a] * inverse[b];
             }
             matrix[a][a] = 1.0;
         }
