@@ -10,8 +10,8 @@
 //! been in one mode for a while: all else shows in the points alone ([`super::ladder`]). Also tells which points always
 //! move together, for they are no witnesses of each other.
 //!
-//! Limits: only the first [`TOGETHER_MAX`] points; points that the others explain by less than half, and deviations below
-//! half a spread, raise nothing here. A memory of whole snapshots (MSET) was left out: a hundred of 16 points are 6.4 kB
+//! Limits: only the first [`TOGETHER_MAX`] points; points that the others explain by less than half, and deviations of less
+//! than about three quarters of a spread, raise nothing here. A memory of whole snapshots (MSET) was left out: a hundred of 16 points are 6.4 kB
 //! by themselves, and the curved relations it is meant for are held by T² as above.
 
 #[cfg(test)]
@@ -43,9 +43,10 @@ const SETTLE: u32 = 32;
 const SHRINK: f64 = 0.02;
 const ALIKE_SNAPSHOTS: f64 = 8.0;
 
-/// A point counts when the others explain this share of its play, and it is off by this many of its spreads.
+/// A point counts when the others explain this share of its play, and when so many of its spreads are left over, weighed
+/// by the others' distance: three quarters of a spread where the device usually is.
 const EXPLAINED: f64 = 0.5;
-const EFFECT: f64 = 0.5;
+const EFFECT: f64 = 0.25;
 
 /// Weight of the others' distance from the usual against what is left over.
 const LEVER: f64 = 2.0;
