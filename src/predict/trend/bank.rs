@@ -83,8 +83,19 @@ pub(super) fn short(value: f64) -> f32 {
     value as f32
 }
 
+/// The ladder of growth times, in periods.
+const GROWTH: [f64; RATES] = {
+    let mut ladder = [GROWTH_MIN; RATES];
+    let mut k = 1;
+    while k < RATES {
+        ladder[k] = ladder[k - 1] * std::f64::consts::SQRT_2;
+        k += 1;
+    }
+    ladder
+};
+
 fn growth_time(k: usize) -> f64 {
-    GROWTH_MIN * std::f64::consts::SQRT_2.powf(k as f64)
+    GROWTH[k.min(RATES - 1)]
 }
 
 impl Bank {
