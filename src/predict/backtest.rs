@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::device::DeviceModel;
 use super::point::{PointModel, PointSettings};
-use super::trend::agree::{Agreement, HORIZON_S};
+use super::trend::agree::{Ahead, HORIZON_S};
 
 /// The rules file.
 #[derive(Debug, Deserialize)]
@@ -50,8 +50,9 @@ struct Device {
     ids: Vec<String>,
     models: Vec<PointModel>,
     whole: Option<DeviceModel>,
-    limited: Vec<bool>,
-    agreement: Agreement,
+    /// Indices of the points that have a limit.
+    limited: Vec<usize>,
+    ahead: Ahead,
     stamp: String,
     at_ms: i64,
     values: Vec<f64>,
@@ -78,6 +79,8 @@ pub fn run(rules: &Rules, readings: impl Read, events: impl Write, clock: &dyn F
     let mut index: HashMap<String, usize> = HashMap::new();
     for rule in &rules.device {
         let n = rule.point.len();
+        let limited: Vec<usize> =
+            (0..n).filter(|i| rule.point[*i].limit_high.is_some() || rule.point[*i].limit_low.is_some()).collect();
         index.insert(rule.id.clone(), devices.len());
         devices.push(Device {
             id: rule.id.clone(),
@@ -90,8 +93,9 @@ pub fn run(rules: &Rules, readings: impl Read, events: impl Write, clock: &dyn F
                 .map(|p| PointModel::new(PointSettings { limit_high: p.limit_high, limit_low: p.limit_low }))
                 .collect(),
             whole: (rule.detect == "device").then(|| DeviceModel::new(n)),
-            limited: rule.point.iter().map(|p| p.limit_high.is_some() || p.limit_low.is_some()).collect(),
-            agreement: Agreement::default(),
+            // An estimate holds for its own instant: all points of a record come together.
+            ahead: Ahead::new(limited.len(), 0),
+            limited,
             stamp: String::new(),
             at_ms: i64::MIN,
             values: vec![f64::NAN; n],
@@ -145,11 +149,11 @@ fn finish<W: Write>(
     }
     let whole = device.whole.as_mut().map(|m| m.step(device.at_ms, &device.values, learning));
     summary.nanoseconds += u128::from(clock().saturating_sub(start));
-    // Points without a reading at this instant count as without an estimate.
-    let limited = device.limited.iter().enumerate().filter(|(_, limited)| **limited);
-    let etas_s =
-        limited.map(|(i, _)| verdicts.iter().find(|(j, _)| *j == i).and_then(|(_, v)| v.trend).map(|t| t.eta_s));
-    let near = device.agreement.step(etas_s, HORIZON_S);
+    for (index, point) in device.limited.iter().enumerate() {
+        let trend = verdicts.iter().find(|(i, _)| i == point).and_then(|(_, v)| v.trend);
+        device.ahead.tell(index, device.at_ms, trend.map(|t| t.eta_s));
+    }
+    let near = device.ahead.step(device.at_ms, HORIZON_S).standing;
     if !learning {
         for (i, v) in verdicts {
             if device.whole.is_some() && v.trend.is_none() {

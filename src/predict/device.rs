@@ -1,21 +1,35 @@
 //! A device with several points: does it behave unlike itself, which points show it, and since when.
 //!
 //! Every point is seen on four time scales ([`ladder`]); how surprising its moves are is learnt in commissioning, tail and
-//! all ([`band`]), and put together over the points ([`evidence`]). What stays odd for some snapshots raises the alarm
-//! once; it stands until the suspects are back where they were, or what was odd has become usual. While anything is odd,
-//! nothing is learnt from it; slow harmless drift is followed all the time.
+//! all ([`band`]), and put together over the points ([`evidence`]), where points that always move together count once.
+//! Beside that the points are seen together ([`together`]): one that no longer goes with the others is odd though it stays
+//! in its own range. Ways of operation are told apart ([`modes`]): a change to a known one is no fault. What stays odd for
+//! some snapshots raises the alarm once; it stands until the suspects are back where they were, or what was odd has become
+//! usual. While anything is odd, nothing is learnt from it; slow harmless drift is followed all the time.
 //!
-//! Invariants: pure, streaming, causal, deterministic, no allocation per step; scaling and shifting a point changes nothing
-//! but rounding; written down in mid-learning and taken up again it goes on with the same results. At most
-//! [`POINTS_MAX`] points: further ones are not looked at. Memory: 224 bytes per point, 260 written down as JSON.
+//! Invariants: pure, streaming, causal, deterministic, no allocation per step but for a new way of operation; scaling and
+//! shifting a point changes nothing but rounding; written down in mid-learning and taken up again it goes on with the same
+//! results. At most [`POINTS_MAX`] points, the first [`together::TOGETHER_MAX`] of them together: further ones are not
+//! looked at. Memory: 6.7 kB for 16 points in four ways of operation, 7.9 kB written down as text.
 //!
 //! Limits: a fault that was there all through commissioning is normal; a point that never moved in commissioning raises
-//! nothing alone; a drift slower than about a thousand snapshots is for the time to the limit ([`super::trend`]).
+//! nothing alone; a drift slower than about a thousand snapshots is for the time to the limit ([`super::trend`]); a way of
+//! operation that commissioning did not see is an alarm until it has become usual.
+//!
+//! What seeing the points together is worth, on made-up pumps (`together/tests.rs` holds some of them) that were not looked
+//! at while it was made, against the points alone
+//! and each a witness: pumps that follow one demand raise 11 false alarms in 2.2 million snapshots instead of 2083; pumps that
+//! take turns stand in false alarm 2 % of the time instead of 29 %; of 340 faults that only break the connection, 301 are
+//! found with the right point named instead of 2.
 
 pub mod band;
 pub mod evidence;
 pub mod ladder;
+pub mod modes;
+pub mod moments;
 pub mod pack;
+pub mod solve;
+pub mod together;
 
 #[cfg(test)]
 mod tests;
@@ -24,6 +38,8 @@ use serde::{Deserialize, Serialize};
 
 use ladder::Ladder;
 pub use ladder::Shape;
+use modes::Place;
+use together::{Odd, Together};
 
 /// Points of one device that are looked at.
 pub const POINTS_MAX: usize = 64;
@@ -74,6 +90,7 @@ enum Phase {
 #[serde(into = "pack::Packed", try_from = "pack::Packed")]
 pub struct DeviceModel {
     points: Vec<Ladder>,
+    together: Together,
     phase: Phase,
     /// Evidence gathered towards watching.
     gathered: f64,
@@ -102,6 +119,8 @@ pub struct Suspect {
     pub seen: f64,
     /// How it moved.
     pub shape: Shape,
+    /// It may well be in its usual range: it does not go with the others any more. `expected` is what they foretell.
+    pub apart: bool,
 }
 
 /// What one snapshot told.
@@ -126,6 +145,7 @@ impl DeviceModel {
     pub fn new(points: usize) -> Self {
         Self {
             points: vec![Ladder::default(); points.min(POINTS_MAX)],
+            together: Together::new(points),
             phase: Phase::Quiet,
             gathered: 0.0,
             strongest: 0.0,
@@ -147,6 +167,11 @@ impl DeviceModel {
         self.points.is_empty()
     }
 
+    /// Memory of this device's state, in bytes.
+    pub fn bytes(&self) -> usize {
+        size_of::<Self>() + self.points.len() * size_of::<Ladder>() + self.together.heap()
+    }
+
     /// Forgets all it learnt: after maintenance the device is a new one.
     pub fn relearn(&mut self) {
         *self = Self::new(self.points.len());
@@ -162,6 +187,27 @@ impl DeviceModel {
     pub fn step(&mut self, local_ms: i64, values: &[f64], learning: bool) -> DeviceVerdict {
         self.pause(local_ms);
         let learns = self.phase == Phase::Quiet && (learning || self.gathered <= 0.0);
+        let place = self.together.place(values, learns, learning);
+        if place == Place::Other {
+            // Another known way of operation is no fault: every point begins anew there.
+            self.quiet();
+            self.points.iter_mut().for_each(Ladder::restart);
+        }
+        self.take(values, learns);
+        let together = &self.together;
+        let surprises = self.points.iter().map(|p| p.surprise);
+        let (own, largest) = evidence::evidence(&surprises, |i, j| together.alike(i, j));
+        let odd = self.together.step(&self.points, place, learns, learning);
+        let evidence = own.max(odd.map_or(0.0, |odd| odd.evidence));
+        if learning {
+            self.quiet();
+        } else {
+            self.decide(local_ms, own, largest, odd);
+        }
+        self.verdict(evidence)
+    }
+
+    fn take(&mut self, values: &[f64], learns: bool) {
         for (i, point) in self.points.iter_mut().enumerate() {
             // Beyond 1e30 a value is a broken conversion, not a measurement; single precision ends at 3e38.
             match values.get(i) {
@@ -179,13 +225,6 @@ impl DeviceModel {
                 }
             }
         }
-        let (evidence, largest) = evidence::evidence(self.points.iter().map(|p| p.surprise));
-        if learning {
-            self.quiet();
-        } else {
-            self.decide(local_ms, evidence, largest);
-        }
-        self.verdict(evidence)
     }
 
     /// Follows the sampling period; after a long pause the averages start anew.
@@ -199,11 +238,13 @@ impl DeviceModel {
         } else if gap_ms > PAUSE as f64 * self.period_ms {
             self.quiet();
             self.points.iter_mut().for_each(Ladder::restart);
+            self.together.restart();
         }
         self.period_ms *= if gap_ms > self.period_ms { 1.05 } else { 0.95 };
     }
 
-    fn decide(&mut self, local_ms: i64, evidence: f64, largest: f64) {
+    fn decide(&mut self, local_ms: i64, own: f64, largest: f64, odd: Option<Odd>) {
+        let evidence = own.max(odd.map_or(0.0, |odd| odd.evidence));
         let gain = (evidence - ODD).min(GATHER);
         if self.phase == Phase::Quiet && self.gathered <= 0.0 && gain > 0.0 {
             self.points.iter_mut().for_each(Ladder::mark);
@@ -217,8 +258,13 @@ impl DeviceModel {
                 self.phase = Phase::Watching;
                 self.watched = 0;
                 self.back = 0;
-                for point in self.points.iter_mut().filter(|p| p.surprise >= SUSPECT * largest) {
-                    point.hold(point.surprise >= MAIN * largest);
+                if own > ODD {
+                    for point in self.points.iter_mut().filter(|p| p.surprise >= SUSPECT * largest) {
+                        point.hold(point.surprise >= MAIN * largest);
+                    }
+                }
+                if let Some(odd) = odd.filter(|odd| odd.evidence > ODD) {
+                    self.together.hold(&odd);
                 }
             }
             return;
@@ -227,6 +273,7 @@ impl DeviceModel {
         self.join();
         // Every point is asked: each of them counts how long it has been odd.
         let away = self.points.iter_mut().filter_map(|p| (!p.back()).then_some(())).count();
+        let away = away + usize::from(!self.together.back());
         self.back = if away == 0 { self.back + 1 } else { 0 };
         if self.phase == Phase::Watching && self.watched >= STAY && self.back == 0 {
             self.phase = Phase::Alarm;
@@ -252,6 +299,7 @@ impl DeviceModel {
         self.phase = Phase::Quiet;
         self.gathered = 0.0;
         self.points.iter_mut().for_each(Ladder::release);
+        self.together.release();
     }
 
     fn verdict(&self, evidence: f64) -> DeviceVerdict {
@@ -269,10 +317,13 @@ impl DeviceModel {
 
     /// The held points with the largest distances from their usual level, measured in usual sizes.
     fn suspects(&self) -> [Option<Suspect>; SUSPECTS] {
+        let apart = self.together.held;
         let mut top: [(f64, usize); SUSPECTS] = [(-1.0, 0); SUSPECTS];
         for (i, point) in self.points.iter().enumerate() {
-            if let Some(held) = point.held {
-                let mut entry = (point.bands[usize::from(held.rung)].ratio(held.peak.abs()), i);
+            let alone = point.held.map(|held| point.bands[usize::from(held.rung)].ratio(held.peak.abs()));
+            let apart = apart.filter(|held| usize::from(held.point) == i).map(|held| self.together.ratio(&held));
+            if let Some(ratio) = apart.into_iter().chain(alone).reduce(f64::max) {
+                let mut entry = (ratio, i);
                 for slot in &mut top {
                     if entry.0 > slot.0 {
                         std::mem::swap(slot, &mut entry);
@@ -282,14 +333,15 @@ impl DeviceModel {
         }
         let sum: f64 = top.iter().filter(|t| t.0 >= 0.0).map(|t| t.0 + f64::MIN_POSITIVE).sum();
         top.map(|(ratio, i)| {
-            let held = self.points[i].held.filter(|_| ratio >= 0.0)?;
-            Some(Suspect {
-                point: i,
-                share: (ratio + f64::MIN_POSITIVE) / sum,
-                expected: held.usual,
-                seen: self.points[i].now(held.rung),
-                shape: held.shape,
-            })
+            let share = (ratio + f64::MIN_POSITIVE) / sum;
+            let point = self.points.get(i).filter(|_| ratio >= 0.0)?;
+            let Some(held) = point.held else {
+                let seen = point.level[0];
+                let expected = self.together.expected(&apart?, seen);
+                return Some(Suspect { point: i, share, expected, seen, shape: Shape::Lasting, apart: true });
+            };
+            let (expected, seen) = (held.usual, point.now(held.rung));
+            Some(Suspect { point: i, share, expected, seen, shape: held.shape, apart: false })
         })
     }
 }

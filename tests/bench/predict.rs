@@ -57,6 +57,7 @@ pub(crate) fn run() -> Result<(), String> {
     line("the same, written down", written(&both)?, "B", Some(1_500.0));
     line("state of a trend alone, in memory", size_of::<Trend>() as f64, "B", None);
     line("the same, written down", written(&trend)?, "B", None);
+    line("state of a 16-point device, in memory", device.bytes() as f64, "B", Some(8_000.0));
     line("state of a 16-point device, written down", written(&device)?, "B", Some(8_000.0));
 
     line("a year of one-minute readings, one point", year_s(limited), "s", None);

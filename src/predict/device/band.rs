@@ -14,7 +14,7 @@ const SHARE_WEIGHT: f64 = 500.0;
 
 /// Tail weight assumed before any excursion is seen, and the least ever believed: the chance of a move twice as large is
 /// 2^(1/0.25) = 16 times smaller. Lighter tails are not to be trusted beyond what was seen.
-const TAIL: f32 = 0.25;
+pub const TAIL: f32 = 0.25;
 const TAIL_WEIGHT: f64 = 5.0;
 
 /// Snapshots over which sizes and shares are forgotten: two weeks at one a minute.
@@ -54,13 +54,14 @@ impl Default for Band {
 }
 
 impl Band {
-    /// Minus the decimal logarithm of the chance of a move of `ratio` usual sizes; `doubt` makes the tail heavier.
-    pub fn surprise(&self, ratio: f64, doubt: f64) -> f64 {
+    /// Minus the decimal logarithm of the chance of a move of `ratio` usual sizes; no tail lighter than `least` is
+    /// believed, and `doubt` makes it heavier.
+    pub fn surprise(&self, ratio: f64, least: f32, doubt: f64) -> f64 {
         let base = -f64::from(self.share.max(1e-6)).log10();
         if ratio <= ODD {
             return base * (ratio / ODD) * (ratio / ODD);
         }
-        base + (ratio / ODD).log10() / (f64::from(self.tail.max(TAIL)) + doubt)
+        base + (ratio / ODD).log10() / (f64::from(self.tail.max(least)) + doubt)
     }
 
     /// Learns from a move of `size`; `seen` snapshots were seen on this scale, `patience` is the longest excursion that

@@ -6,7 +6,7 @@
 //!
 //! Owns one point's state. Knows no other point, no alarm and no clock.
 
-use super::band::{Band, single};
+use super::band::{Band, TAIL, single};
 
 /// Number of scales.
 pub const RUNGS: usize = 4;
@@ -128,6 +128,11 @@ impl Ladder {
         }
     }
 
+    /// It gave values, lately too.
+    pub fn known(&self) -> bool {
+        self.fresh > 0 && self.missing < super::MISSING
+    }
+
     /// The averages start anew with the next value: too much was missed.
     pub fn restart(&mut self) {
         self.fresh = 0;
@@ -218,7 +223,7 @@ impl Ladder {
             band.believed = single(believed);
             // A point that wanders was seen to do so only a few times on this scale: the tail is anybody's guess.
             let doubt = DOUBT * (growth - 1.0).clamp(0.0, 1.0) / (passed + 1.0);
-            let surprise = if seen < FIRST { 0.0 } else { band.surprise(band.ratio(size), doubt) };
+            let surprise = if seen < FIRST { 0.0 } else { band.surprise(band.ratio(size), TAIL, doubt) };
             if surprise > best {
                 (best, top) = (surprise, name);
             }

@@ -6,11 +6,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ladder::{Held, Ladder, Shape};
+use super::band::Band;
+use super::ladder::{self, Ladder, Shape};
+use super::modes::{MODES, Mode, Modes};
+use super::together::{Held, SCALES, Together};
 use super::{DeviceModel, POINTS_MAX, Phase};
 
 /// First byte of the layout.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -42,6 +45,7 @@ impl From<DeviceModel> for Packed {
         for p in &model.points {
             p.write(&mut out);
         }
+        model.together.write(&mut out);
         Self(encode(&out.0))
     }
 }
@@ -81,6 +85,7 @@ fn read(from: &mut Reader<'_>) -> Option<DeviceModel> {
     for p in &mut model.points {
         p.read(from)?;
     }
+    model.together.read(from)?;
     from.0.is_empty().then_some(model)
 }
 
@@ -94,9 +99,7 @@ impl Ladder {
         out.f64(&[self.last, self.surprise, self.mark[0], self.mark[1]]);
         out.f64(&self.level);
         for b in &self.bands {
-            for v in [b.size, b.believed, b.share, b.tail, b.runs, b.peak, b.length] {
-                out.0.extend(v.to_le_bytes());
-            }
+            b.write(out);
         }
         out.0.push(self.top);
         let Some(held) = self.held else { return out.0.push(0) };
@@ -122,10 +125,7 @@ impl Ladder {
             *v = from.f64()?;
         }
         for b in &mut self.bands {
-            for v in [&mut b.size, &mut b.believed, &mut b.share, &mut b.tail, &mut b.runs, &mut b.peak, &mut b.length]
-            {
-                *v = f32::from_le_bytes(from.take()?);
-            }
+            b.read(from)?;
         }
         self.top = from.rung()?;
         let shape = match from.u8()? {
@@ -135,8 +135,94 @@ impl Ladder {
             3 => Shape::Drift,
             _ => return None,
         };
-        self.held =
-            Some(Held { shape, rung: from.rung()?, main: from.u8()? == 1, usual: from.f64()?, peak: from.f64()? });
+        self.held = Some(ladder::Held {
+            shape,
+            rung: from.rung()?,
+            main: from.u8()? == 1,
+            usual: from.f64()?,
+            peak: from.f64()?,
+        });
+        Some(())
+    }
+}
+
+impl Band {
+    fn write(&self, out: &mut Writer) {
+        out.f32(&[self.size, self.believed, self.share, self.tail, self.runs, self.peak, self.length]);
+    }
+
+    fn read(&mut self, from: &mut Reader<'_>) -> Option<()> {
+        for v in [&mut self.size, &mut self.believed, &mut self.share, &mut self.tail] {
+            *v = from.f32()?;
+        }
+        for v in [&mut self.runs, &mut self.peak, &mut self.length] {
+            *v = from.f32()?;
+        }
+        Some(())
+    }
+}
+
+impl Together {
+    fn write(&self, out: &mut Writer) {
+        let Modes { known, current, steady, away } = &self.modes;
+        out.0.extend([u8::try_from(known.len()).expect("no more modes than MODES"), *current]);
+        out.u32(*steady);
+        out.u32(*away);
+        for mode in known {
+            out.f32(&[mode.learnt]);
+            out.f64(&mode.means);
+        }
+        out.f32(&self.units);
+        for moments in [&self.play, &self.moves] {
+            out.f32(&[moments.learnt]);
+            out.f32(&moments.products);
+        }
+        for view in &self.views {
+            out.f32(&view.left);
+            view.bands.iter().for_each(|b| b.write(out));
+        }
+        out.u32(self.fresh);
+        out.u32(self.judged);
+        out.u32(self.odd_for);
+        out.0.push(u8::from(self.held.is_some()));
+        if let Some(held) = self.held {
+            out.0.extend([held.point, held.scale]);
+            out.f32(&[held.peak]);
+        }
+    }
+
+    fn read(&mut self, from: &mut Reader<'_>) -> Option<()> {
+        let points = self.views.len();
+        let known = usize::from(from.u8()?);
+        let current = from.u8()?;
+        if known > MODES || usize::from(current) >= known.max(1) {
+            return None;
+        }
+        self.modes = Modes { known: Vec::new(), current, steady: from.u32()?, away: from.u32()? };
+        for _ in 0..known {
+            let learnt = from.f32()?;
+            let means = (0..points).map(|_| from.f64()).collect::<Option<_>>()?;
+            self.modes.known.push(Mode { learnt, means });
+        }
+        from.fill(&mut self.units)?;
+        for moments in [&mut self.play, &mut self.moves] {
+            moments.learnt = from.f32()?;
+            from.fill(&mut moments.products)?;
+        }
+        for view in &mut self.views {
+            from.fill(&mut view.left)?;
+            view.bands.iter_mut().try_for_each(|b| b.read(from))?;
+        }
+        self.fresh = from.u32()?;
+        self.judged = from.u32()?;
+        self.odd_for = from.u32()?;
+        if from.u8()? == 1 {
+            let (point, scale) = (from.u8()?, from.u8()?);
+            if usize::from(point) >= points || usize::from(scale) >= SCALES {
+                return None;
+            }
+            self.held = Some(Held { point, scale, peak: from.f32()? });
+        }
         Some(())
     }
 }
@@ -145,6 +231,10 @@ struct Writer(Vec<u8>);
 
 impl Writer {
     fn f64(&mut self, values: &[f64]) {
+        self.0.extend(values.iter().flat_map(|v| v.to_le_bytes()));
+    }
+
+    fn f32(&mut self, values: &[f32]) {
         self.0.extend(values.iter().flat_map(|v| v.to_le_bytes()));
     }
 
@@ -171,11 +261,22 @@ impl Reader<'_> {
     }
 
     fn rung(&mut self) -> Option<u8> {
-        self.u8().filter(|r| usize::from(*r) < super::ladder::RUNGS)
+        self.u8().filter(|r| usize::from(*r) < ladder::RUNGS)
     }
 
     fn u32(&mut self) -> Option<u32> {
         self.take().map(u32::from_le_bytes)
+    }
+
+    fn f32(&mut self) -> Option<f32> {
+        self.take().map(f32::from_le_bytes)
+    }
+
+    fn fill(&mut self, values: &mut [f32]) -> Option<()> {
+        values.iter_mut().try_for_each(|v| {
+            *v = self.f32()?;
+            Some(())
+        })
     }
 
     fn i64(&mut self) -> Option<i64> {

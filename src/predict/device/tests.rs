@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use super::{DeviceModel, DeviceVerdict, POINTS_MAX, Shape};
 
 /// Even noise without a library: -1..1, the same for the same place.
-fn noise(seed: u64, i: u64) -> f64 {
+pub(super) fn noise(seed: u64, i: u64) -> f64 {
     let mut x = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ i.wrapping_mul(0xD1B5_4A32_D192_ED03);
     x ^= x >> 31;
     x = x.wrapping_mul(0x94D0_49BB_1331_11EB);
@@ -43,7 +43,7 @@ fn run(points: usize, n: u64, change: impl Fn(u64, &mut Vec<f64>)) -> Vec<Device
 }
 
 /// First and last snapshot of each alarm.
-fn alarms(verdicts: &[DeviceVerdict]) -> Vec<(u64, u64)> {
+pub(super) fn alarms(verdicts: &[DeviceVerdict]) -> Vec<(u64, u64)> {
     let mut out: Vec<(u64, u64)> = Vec::new();
     for (i, v) in verdicts.iter().enumerate() {
         let i = i as u64;
@@ -215,6 +215,7 @@ fn small_when_written_down_and_refused_when_damaged() {
     let text = serde_json::to_string(&model).expect("numbers only");
     assert!(text.len() <= 8192, "{} bytes", text.len());
     assert_eq!(serde_json::from_str::<DeviceModel>(&text).expect("what was written"), model);
+    assert!(model.bytes() <= 8192, "{} bytes", model.bytes());
     for bad in [
         String::new(),
         text.chars().skip(1).take(39).collect(),

@@ -31,6 +31,8 @@ const GROWTH_SPREAD: f64 = 0.3;
 const INDEPENDENT: f64 = 0.5;
 /// The line must have forecast this much better (mean square) to be preferred.
 const LINE_BETTER: f64 = 0.6;
+/// Least spread of times, in squared periods, through which a line is drawn; below, it is rounding.
+const SPREAD_MIN: f64 = 1e-3;
 /// Memory of the forecast errors, in readings.
 const ERROR_MEMORY: f64 = 16.0;
 
@@ -44,26 +46,26 @@ pub(super) struct Forecast {
     pub(super) significance: f64,
 }
 
-/// Sums of one view. Single precision would do for the data; the differences of sums want double.
+/// Sums of one view. Sums of values are differences of large numbers later on and want double; those of time alone, and
+/// those that forget faster than rounding adds up, do not.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Bank {
     n: f64,
     y: f64,
     yy: f64,
+    /// Of the line: y and t·y, `t` counted backward from now.
+    line: [f64; 2],
+    /// Of the line: weight, t and t².
+    line_time: [f32; 3],
     /// Of `e = exp((t - now) / T)`: sum of e, of e times y.
-    /// Single precision: they forget faster than rounding adds up.
     e: [f32; RATES],
     ey: [f32; RATES],
     /// Sum of e squared, of the two shortest growth times. The square of one growth time's e is the e of half that time,
     /// which stands two rungs lower.
     ee: [f32; 2],
-    /// Growth time whose fit explains most.
-    best: u8,
-    /// Weight, t, y, t², t·y of the line, `t` counted backward from now.
-    line: [f64; 5],
-    age: f64,
-    errors: [f64; 2],
-    expected: [f64; 2],
+    age: f32,
+    /// Mean squares of the forecast errors, of the growing rise and of the line.
+    errors: [f32; 2],
 }
 
 /// Least-squares fit of one growth time.
@@ -75,19 +77,35 @@ struct Fit {
     spread: f64,
 }
 
+/// As it is kept: seven digits are more than readings can teach.
+#[expect(clippy::cast_possible_truncation, reason = "rounding to f32 is what is asked for")]
+pub(super) fn short(value: f64) -> f32 {
+    value as f32
+}
+
+/// The ladder of growth times, in periods.
+const GROWTH: [f64; RATES] = {
+    let mut ladder = [GROWTH_MIN; RATES];
+    let mut k = 1;
+    while k < RATES {
+        ladder[k] = ladder[k - 1] * std::f64::consts::SQRT_2;
+        k += 1;
+    }
+    ladder
+};
+
 fn growth_time(k: usize) -> f64 {
-    GROWTH_MIN * std::f64::consts::SQRT_2.powf(k as f64)
+    GROWTH[k.min(RATES - 1)]
 }
 
 impl Bank {
-    /// `gap` periods after the last one, the value was `y`.
-    pub(super) fn step(&mut self, gap: f64, y: f64) {
+    /// `gap` periods after the last one, the value was `y`; `best` is what the last step told. Tells the growth time whose
+    /// fit explains most, as a place on the ladder.
+    pub(super) fn step(&mut self, gap: f64, y: f64, best: u8) -> u8 {
         if self.n >= READINGS_MIN {
-            for (error, expected) in self.errors.iter_mut().zip(self.expected) {
-                *error += ((y - expected).powi(2) - *error) / ERROR_MEMORY;
-            }
+            self.compare(y, usize::from(best));
         }
-        self.age += gap;
+        self.age += short(gap);
         let keep = (-gap / MEMORY).exp();
         self.n = self.n * keep + 1.0;
         self.y = self.y * keep + y;
@@ -97,26 +115,19 @@ impl Bank {
         for k in 0..RATES {
             let d = decay[k % 2];
             // What does not fit a short number is as good as infinite here; the fit passes over it.
-            #[allow(clippy::cast_possible_truncation)]
-            let (by, short) = ((keep * d) as f32, y as f32);
+            let by = short(keep * d);
             self.e[k] = self.e[k] * by + 1.0;
-            #[allow(clippy::cast_possible_truncation)]
             if let Some(ee) = self.ee.get_mut(k) {
-                *ee = *ee * (keep * d * d) as f32 + 1.0;
+                *ee = *ee * short(keep * d * d) + 1.0;
             }
-            self.ey[k] = self.ey[k] * by + short;
+            self.ey[k] = self.ey[k] * by + short(y);
             decay[k % 2] = d.sqrt();
         }
         let keep = (-gap / LINE_MEMORY).exp();
-        let [w, t, v, tt, tv] = self.line;
-        self.line = [
-            w * keep + 1.0,
-            (t - gap * w) * keep,
-            v * keep + y,
-            (tt - 2.0 * gap * t + gap * gap * w) * keep,
-            (tv - gap * v) * keep,
-        ];
-        self.foresee();
+        let ([w, t, tt], [v, tv]) = (self.line_time.map(f64::from), self.line);
+        self.line = [v * keep + y, (tv - gap * v) * keep];
+        self.line_time = [w * keep + 1.0, (t - gap * w) * keep, (tt - 2.0 * gap * t + gap * gap * w) * keep].map(short);
+        self.best()
     }
 
     fn fit(&self, k: usize) -> Fit {
@@ -131,39 +142,49 @@ impl Bank {
 
     /// Level now, slope per period and the slope's variance for unit noise.
     fn straight(&self) -> Option<(f64, f64, f64)> {
-        let [w, t, v, tt, tv] = self.line;
+        let ([w, t, tt], [v, tv]) = (self.line_time.map(f64::from), self.line);
         let spread = tt - t * t / w;
-        if spread < 1e-9 {
+        if spread < SPREAD_MIN {
             return None;
         }
         let slope = (tv - t * v / w) / spread;
         Some(((v - slope * t) / w, slope, 1.0 / spread))
     }
 
-    fn foresee(&mut self) {
-        let mut best = Fit { rest: f64::INFINITY, ..Fit::default() };
-        for k in 0..RATES {
+    fn best(&self) -> u8 {
+        let (mut best, mut rest) = (0, f64::INFINITY);
+        for (name, k) in (0_u8..).zip(0..RATES) {
             let fit = self.fit(k);
-            if fit.rest < best.rest {
-                best = fit;
-                self.best = u8::try_from(k).unwrap_or(0);
+            if fit.rest < rest {
+                (best, rest) = (name, fit.rest);
             }
         }
-        let line = self.straight().map_or(self.expected[1], |(level, slope, _)| level + slope);
-        let growth = growth_time(usize::from(self.best));
-        self.expected = [best.base + best.rise * (1.0 / growth).exp(), line];
+        best
+    }
+
+    /// Holds the value against what was foretold one period before.
+    fn compare(&mut self, y: f64, best: usize) {
+        let fit = self.fit(best.min(RATES - 1));
+        let grown = fit.base + fit.rise * (1.0 / growth_time(best)).exp();
+        let line = self.straight().map(|(level, slope, _)| level + slope);
+        for (error, expected) in self.errors.iter_mut().zip([Some(grown), line]) {
+            if let Some(expected) = expected {
+                let before = f64::from(*error);
+                *error = short(before + ((y - expected).powi(2) - before) / ERROR_MEMORY);
+            }
+        }
     }
 
     /// When `limit` is reached; `sign` is 1 for an upper and -1 for a lower limit.
-    pub(super) fn forecast(&self, limit: f64, sign: f64) -> Option<Forecast> {
+    pub(super) fn forecast(&self, limit: f64, sign: f64, best: u8) -> Option<Forecast> {
         if self.n < READINGS_MIN {
             return None;
         }
-        if self.errors[1] < LINE_BETTER * self.errors[0] {
+        if f64::from(self.errors[1]) < LINE_BETTER * f64::from(self.errors[0]) {
             return self.line_forecast(limit, sign);
         }
         // A number that does not come from here cannot be trusted to be a rung.
-        let best = self.fit(usize::from(self.best).min(RATES - 1));
+        let best = self.fit(usize::from(best).min(RATES - 1));
         // Rounding leaves a noiseless series a rest near zero; a millionth of the variance keeps ratios finite.
         let floor = 1e-12 * (self.yy - self.y * self.y / self.n).max(f64::MIN_POSITIVE);
         let noise = best.rest.max(floor) / (self.n - 3.0);
@@ -175,7 +196,7 @@ impl Bank {
         let (mut nodes, mut count, mut total) = ([(0.0, 0.0); 3 * RATES], 0, 0.0);
         for (k, fit) in fits.iter().enumerate() {
             let growth = growth_time(k);
-            let far = (growth / (GROWTH_OF_LIFE * self.age.min(MEMORY))).ln() / GROWTH_SPREAD;
+            let far = (growth / (GROWTH_OF_LIFE * f64::from(self.age).min(MEMORY))).ln() / GROWTH_SPREAD;
             let weight = (-INDEPENDENT * (fit.rest - best.rest) / (2.0 * noise)).exp() / (1.0 + far * far);
             total += weight;
             // The rise itself is known to its standard error only: three points of a normal curve stand for it.
@@ -206,7 +227,7 @@ impl Bank {
 
     fn line_forecast(&self, limit: f64, sign: f64) -> Option<Forecast> {
         let (level, slope, variance) = self.straight()?;
-        let error = (variance * self.errors[1]).sqrt().max(f64::MIN_POSITIVE);
+        let error = (variance * f64::from(self.errors[1])).sqrt().max(f64::MIN_POSITIVE);
         let significance = sign * slope / error;
         if significance < SIGNIFICANT {
             return None;

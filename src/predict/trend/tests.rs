@@ -110,5 +110,5 @@ fn bad_numbers_and_bad_stamps_are_passed_over() {
 
 #[test]
 fn the_state_stays_small() {
-    assert!(size_of::<Trend>() <= 720, "{} B", size_of::<Trend>());
+    assert!(size_of::<Trend>() <= 450, "{} B", size_of::<Trend>());
 }
