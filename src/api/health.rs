@@ -60,6 +60,7 @@ pub(crate) fn report(app: &App, ix: DeviceIx, open: &[AlarmRecord]) -> Option<He
         let (ahead, point) = (o.ahead?, app.ports.site.points.get(o.points.first()?.ix())?);
         Some(TimeToLimit {
             point: point.id.to_string(),
+            name: point.name.clone(),
             low_h: ahead.low_s / 3600.0,
             eta_h: ahead.eta_s / 3600.0,
             high_h: ahead.high_s.map(|s| s / 3600.0),

@@ -245,12 +245,12 @@ fn ahead(report: &HealthReport, lose: &mut Lose<'_>) {
         h if h <= 720.0 => 5,
         _ => 0,
     };
-    let (point, eta) = (&first.point, first.eta_h);
+    let (name, eta) = (&first.name, first.words());
     lose(
         "limit_ahead",
         points,
-        format!("{point} 预计 {eta:.0} 小时后越限"),
-        format!("{point} is expected to reach its limit in {eta:.0} h"),
+        format!("{} 预计 {}后越限", name.zh, eta.zh),
+        format!("{} is expected to reach its limit in {}", name.en, eta.en),
     );
 }
 

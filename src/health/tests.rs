@@ -175,7 +175,13 @@ fn an_entry_must_fit_the_device_and_counts_once() {
 fn the_score_names_its_reasons() {
     let check = |open: &[Level], seen: bool, eta_h: Option<f64>, codes: &[&str], score: u8| {
         let book = Book::new(plan(false), at(0));
-        let expected = eta_h.map(|eta_h| TimeToLimit { point: "vibration".into(), low_h: 1.0, eta_h, high_h: None });
+        let expected = eta_h.map(|eta_h| TimeToLimit {
+            point: "vibration".into(),
+            name: Text::new("振动", "vibration"),
+            low_h: 1.0,
+            eta_h,
+            high_h: None,
+        });
         let around = Around { open: open.to_vec(), seen, ahead: expected.into_iter().collect() };
         let report = book.report(DeviceIx(0), &around).unwrap();
         let found: Vec<&str> = report.reasons.iter().map(|r| r.code).collect();

@@ -146,12 +146,28 @@ pub struct ServiceDue {
 pub struct TimeToLimit {
     /// Point id inside the device.
     pub point: String,
+    /// Its name.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub name: Text,
     /// Not before, hours.
     pub low_h: f64,
     /// Most likely, hours.
     pub eta_h: f64,
     /// Not after, hours; `None` if it may never.
     pub high_h: Option<f64>,
+}
+
+impl TimeToLimit {
+    /// The likeliest time in words: minutes are not promised, and beyond two days hours are not either.
+    pub fn words(&self) -> Text {
+        let (zh, en) = match self.eta_h {
+            h if h < 1.0 => ("不到 1 小时".to_owned(), "less than an hour".to_owned()),
+            h if h < 48.0 => (format!("{h:.0} 小时"), format!("{h:.0} h")),
+            h => (format!("{:.0} 天", h / 24.0), format!("{:.0} days", h / 24.0)),
+        };
+        Text::new(&zh, &en)
+    }
 }
 
 /// How siblings share the work: same profile, same place.

@@ -200,7 +200,7 @@ pub(crate) async fn card(
             .map(|t| (measure(t.measure, w), amount(t.value, t.measure, w), rate(t.per_day, t.measure)))
             .collect(),
         services: report.services.iter().map(|s| service(s, when, w)).collect(),
-        ahead: report.ahead.iter().map(|a| w.t2("health.ahead", &a.point, view::number(a.eta_h.round()))).collect(),
+        ahead: report.ahead.iter().map(|a| w.t2("health.ahead", a.name.get(w.0), a.words().get(w.0))).collect(),
         spots: report.spots.iter().map(|s| spot(s, w)).collect(),
         entries: entries.unwrap_or_default().iter().map(|e| entry(e, &report, when, w)).collect(),
         failed,
