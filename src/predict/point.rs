@@ -8,7 +8,7 @@
 //! only; a value that is not finite and a stamp that does not rise change nothing; a copy written down at any moment
 //! goes on with the same verdicts.
 //!
-//! Limits: 0.9 kB (0.6 kB more for the trend of a point with a limit), no allocation after the first reading; values that
+//! Limits: 0.9 kB (0.45 kB more for the trend of a point with a limit), no allocation after the first reading; values that
 //! differ by 1e-30 to 1e30 units (beyond, they are taken as equal or as that far); memory
 //! lengths are counted in readings (500 for what is usual, 1,400 for peaks), so a point that is read every second forgets
 //! within the hour, and is better fed with means.

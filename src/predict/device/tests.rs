@@ -7,20 +7,10 @@
     reason = "small counts"
 )]
 
+pub(super) use crate::predict::noise::even as noise;
 use proptest::prelude::*;
 
 use super::{DeviceModel, DeviceVerdict, POINTS_MAX, Shape};
-
-/// Even noise without a library: -1..1, the same for the same place.
-pub(super) fn noise(seed: u64, i: u64) -> f64 {
-    let mut x = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ i.wrapping_mul(0xD1B5_4A32_D192_ED03);
-    x ^= x >> 31;
-    x = x.wrapping_mul(0x94D0_49BB_1331_11EB);
-    x ^= x >> 29;
-    x = x.wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    x ^= x >> 32;
-    (x >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
-}
 
 const LEARN: u64 = 600;
 

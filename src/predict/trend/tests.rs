@@ -1,21 +1,9 @@
 //! Rises of known shape, and what must not disturb an estimate.
 
 use super::*;
+use crate::predict::noise::normal as noise;
 
 const HOUR_MS: i64 = 3_600_000;
-
-/// A repeatable noise of mean 0 and spread 1, without a random number crate.
-fn noise(i: i64) -> f64 {
-    let mut x = u64::try_from(i).expect("not negative").wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0xD1B5_4A32_D192_ED03;
-    let mut sum = 0.0;
-    for _ in 0..12 {
-        x ^= x << 13;
-        x ^= x >> 7;
-        x ^= x << 17;
-        sum += (x >> 11) as f64 / (1_u64 << 53) as f64;
-    }
-    sum - 6.0
-}
 
 fn run(trend: &mut Trend, period_ms: i64, from: i64, to: i64, value: impl Fn(i64) -> f64) -> Vec<Option<TimeToLimit>> {
     (from..to).map(|i| trend.step(i * period_ms, value(i), i < 50)).collect()
