@@ -25,6 +25,8 @@ mod film;
 mod lookalikes;
 #[path = "falling/scene.rs"]
 mod scene;
+#[path = "falling/second.rs"]
+mod second;
 
 /// The seed of the training campaign is 1000; this one was never trained on.
 const SEED: u64 = 20_261;

@@ -34,6 +34,18 @@ impl Body {
         matches!(self, Self::Bottle | Self::Can | Self::Brick | Self::FlowerPot)
     }
 
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::CigaretteEnd => "cigarette end",
+            Self::Paper => "paper",
+            Self::FoodBag => "food bag",
+            Self::Bottle => "bottle",
+            Self::Can => "can",
+            Self::Brick => "brick",
+            Self::FlowerPot => "flower pot",
+        }
+    }
+
     /// Mass (kg), area (m²), drag coefficient, size (m), lift share, wobble of the centre (share of size).
     fn make(self, dice: &mut Dice) -> Make {
         let (mass, area, drag, lift) = match self {

@@ -3,22 +3,30 @@
 use gatehouse::falling::site::CamerasFile;
 use gatehouse::falling::{Calibration, Class, Event, TrackPoint, Verdict, judge};
 
-use crate::bodies::{self, BODIES, Body, THROWS, Throw};
+use crate::bodies::{self, BODIES, THROWS, Throw};
 use crate::dice::Dice;
 use crate::film::{Defects, Track};
-use crate::lookalikes::{self, ALIKES, Alike};
+use crate::lookalikes::{self, ALIKES};
 use crate::scene::Scene;
 
 /// What it truly was.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Truth {
     Fall(FallTruth),
-    Alike(Alike),
+    Alike(AlikeTruth),
+}
+
+/// A look-alike, and whether calling it a light thing is right too: leaves, flakes and drops do fall, lightly.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct AlikeTruth {
+    pub(crate) name: &'static str,
+    pub(crate) light: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct FallTruth {
-    pub(crate) body: Body,
+    pub(crate) body: &'static str,
+    pub(crate) dense: bool,
     pub(crate) throw: Throw,
     pub(crate) release_m: f64,
     pub(crate) floor: usize,
@@ -83,7 +91,7 @@ pub(crate) fn play(plan: Plan, each: &mut dyn FnMut(&Stage, Outcome)) {
             let kind = dice.pick(&ALIKES);
             let defects = Defects::random(&mut dice, stage.scene.fps);
             let track = lookalikes::film_alike(&stage.scene, &mut dice, kind, defects);
-            finish(&stage, Truth::Alike(kind), track, each);
+            finish(&stage, Truth::Alike(kind.truth()), track, each);
         }
     }
 }
@@ -99,7 +107,8 @@ fn a_fall(stage: &Stage, dice: &mut Dice) -> Option<(Truth, Track)> {
             continue;
         }
         let truth = FallTruth {
-            body,
+            body: body.name(),
+            dense: body.is_dense(),
             throw,
             release_m: fall.release_m,
             floor: stage.scene.floor_at(fall.release_m),
@@ -112,7 +121,8 @@ fn a_fall(stage: &Stage, dice: &mut Dice) -> Option<(Truth, Track)> {
     None
 }
 
-fn finish(stage: &Stage, truth: Truth, track: Track, each: &mut dyn FnMut(&Stage, Outcome)) {
+/// Judges a track and hands the outcome on.
+pub(crate) fn finish(stage: &Stage, truth: Truth, track: Track, each: &mut dyn FnMut(&Stage, Outcome)) {
     if track.dots.is_empty() {
         return;
     }
@@ -171,10 +181,8 @@ impl Figures {
         match outcome.truth {
             Truth::Alike(kind) => {
                 self.false_dense.add(dense);
-                self.alikes.entry(format!("{kind:?}")).or_default().add(dense);
-                // A leaf, a flake and a drop do fall, lightly.
-                let light = matches!(kind, Alike::Leaf | Alike::Snow | Alike::Rain);
-                self.rely(verdict, |class| class == Class::NotFalling || (light && class == Class::Light));
+                self.alikes.entry(kind.name.to_owned()).or_default().add(dense);
+                self.rely(verdict, |class| class == Class::NotFalling || (kind.light && class == Class::Light));
             }
             Truth::Fall(fall) => self.add_fall(outcome, &fall),
         }
@@ -187,7 +195,7 @@ impl Figures {
         let (verdict, track) = (&outcome.verdict, &outcome.track);
         let dense = verdict.class == Class::Dense;
         let points = distinct(track);
-        if fall.body.is_dense() {
+        if fall.dense {
             if points >= 8 && track.span_m >= 2.0 * outcome.storey_m {
                 let hard = matches!(fall.throw, Throw::Hard | Throw::Upward);
                 if hard { &mut self.hard } else { &mut self.soft }.add(dense);
@@ -196,11 +204,11 @@ impl Figures {
                 self.recall.add(dense);
             }
         }
-        let right = if fall.body.is_dense() { Class::Dense } else { Class::Light };
+        let right = if fall.dense { Class::Dense } else { Class::Light };
         let either = (9.0..16.0).contains(&fall.terminal_ms);
         self.rely(verdict, |class| class == right || (either && matches!(class, Class::Dense | Class::Light)));
         if points >= 5 {
-            self.bodies.entry(format!("{:?}", fall.body)).or_default()[verdict.class as usize] += 1;
+            self.bodies.entry(fall.body.to_owned()).or_default()[verdict.class as usize] += 1;
         }
         if matches!(verdict.class, Class::Dense | Class::Light) {
             self.add_range(outcome, fall);
@@ -212,11 +220,11 @@ impl Figures {
         let Some(low) = verdict.release_low_m else { return };
         let high = verdict.release_high_m.unwrap_or(f64::INFINITY);
         let inside = (low..=high).contains(&fall.release_m);
-        let light = !fall.body.is_dense();
+        let light = !fall.dense;
         if light { &mut self.inside_light_m } else { &mut self.inside_m }.add(inside);
         let floors = (verdict.floor_low.map_or(0, usize::from), verdict.floor_high.map_or(999, usize::from));
         self.inside_floors.add((floors.0..=floors.1).contains(&fall.floor));
-        for key in [format!("{:?}", fall.throw), format!("{:?}", fall.body), format!("open {}", verdict.at_or_above)] {
+        for key in [format!("{:?}", fall.throw), fall.body.to_owned(), format!("open {}", verdict.at_or_above)] {
             self.cover.entry(key).or_default().add(inside);
         }
         let kind = if light { "light" } else { "dense" };
@@ -231,7 +239,7 @@ impl Figures {
         }
         if high.is_finite() {
             self.ranges_storeys.push((high - low) / outcome.storey_m);
-            if (outcome.fps - 25.0).abs() < 0.1 && (0.03..0.08).contains(&outcome.noise_m) && fall.body.is_dense() {
+            if (outcome.fps - 25.0).abs() < 0.1 && (0.03..0.08).contains(&outcome.noise_m) && fall.dense {
                 self.ranges_good_storeys.push((high - low) / outcome.storey_m);
             }
         }
