@@ -32,11 +32,13 @@
 
 pub mod camera;
 pub mod class;
+mod descent;
 pub mod drag;
 mod fit;
 pub mod judge;
 mod linear;
 mod motion;
+mod others;
 pub mod recorded;
 mod release;
 pub mod site;

@@ -15,7 +15,7 @@ use super::track::Cleaned;
 mod weights;
 
 /// How many quantities are looked at.
-pub const QUANTITIES: usize = 37;
+pub const QUANTITIES: usize = 44;
 
 /// Probabilities of the three kinds; their sum is 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -39,8 +39,8 @@ pub(super) fn quantities(calibration: &Calibration, track: &Cleaned, fit: &Fit) 
     let apex = height + rising * rising / 19.6;
     let storey = calibration.facade().storey_m;
     let squash = |odds: f64| (odds / 6.0).tanh() * 3.0;
-    let dense = fit.ln_dense - fit.ln_other;
-    let light = fit.ln_light - fit.ln_other;
+    let dense = fit.ln_dense - fit.others.ln_smooth;
+    let light = fit.ln_light - fit.others.ln_smooth;
     let along = (fit.along_ms.abs() / 4.0).min(4.0);
     let (acceleration, error) = fit.acceleration;
     let above = ((acceleration - 11.5) / (error + 0.5)).clamp(0.0, 6.0);
@@ -89,6 +89,16 @@ pub(super) fn quantities(calibration: &Calibration, track: &Cleaned, fit: &Fit) 
         if track.starts_at_edge { 1.0 } else { 0.0 },
         if track.starts_at_edge { 0.0 } else { (speed.abs() / 5.0).min(3.0) },
         if track.ends_at_edge { 1.0 } else { 0.0 },
+        squash(fit.ln_dense - fit.others.ln_line),
+        squash(fit.ln_dense - fit.others.ln_picture),
+        squash(fit.ln_dense - fit.others.ln_arc),
+        squash(
+            fit.ln_dense.max(fit.ln_light)
+                - fit.others.ln_line.max(fit.others.ln_picture).max(fit.others.ln_arc).max(fit.others.ln_smooth),
+        ),
+        ((fit.others.ahead_m.0 - 2.0) / (fit.others.ahead_m.1 + 0.5) / 2.0).clamp(-1.0, 3.0),
+        (fit.others.ln_line - fit.others.ln_smooth).clamp(-10.0, 10.0) / 4.0,
+        (fit.others.ln_arc - fit.others.ln_smooth).clamp(-10.0, 10.0) / 4.0,
     ]
 }
 

@@ -10,10 +10,15 @@ use super::release::{self, Beginning};
 use super::track::{self, Cleaned};
 use super::{Class, Event, Verdict};
 
-/// "Dense" raises the alarm of the highest level: it wants this probability on a track of eight points over two storeys,
-pub const DENSE_FROM: f64 = 0.45;
-/// and this on a shorter one, where birds and drops of rain look the same.
-pub const DENSE_SHORT_FROM: f64 = 0.77;
+/// "Dense" raises the alarm of the highest level: on a track of eight points over two storeys nothing else may be likelier
+/// than this,
+pub const OTHER_MOST: f64 = 0.6;
+/// and less on a shorter one, where birds and drops of rain look the same.
+pub const OTHER_MOST_SHORT: f64 = 0.14;
+/// Dense rather than light: its share of the falls, on a long track and on a shorter one. A heavy bag that is called dense
+/// costs a look, a bottle that is called light may cost a life.
+pub const DENSE_SHARE: f64 = 0.25;
+pub const DENSE_SHARE_SHORT: f64 = 0.65;
 /// "Light" and "not falling" only order the review.
 pub const LIGHT_FROM: f64 = 0.6;
 /// Below this the duty person is told that nothing can be said.
@@ -58,7 +63,8 @@ fn look(calibration: &Calibration, event: &Event) -> Option<(Cleaned, Fit)> {
 }
 
 fn decide(odds: Odds, is_long: bool) -> (Class, f64) {
-    if odds.dense >= if is_long { DENSE_FROM } else { DENSE_SHORT_FROM } {
+    let (most, share) = if is_long { (OTHER_MOST, DENSE_SHARE) } else { (OTHER_MOST_SHORT, DENSE_SHARE_SHORT) };
+    if odds.other <= most && odds.dense >= share * (odds.dense + odds.light) {
         (Class::Dense, odds.dense)
     } else if odds.light >= LIGHT_FROM {
         (Class::Light, odds.light)

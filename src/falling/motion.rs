@@ -15,7 +15,7 @@ pub(super) const ORDER: usize = 4;
 const NOISE_PX: f64 = 1.5;
 const NOISE_POINTS: f64 = 4.0;
 /// The facade and the object's own centre are not known better than this, metres.
-const MODEL_ERROR_M: f64 = 0.03;
+pub(super) const MODEL_ERROR_M: f64 = 0.03;
 
 /// Weighted moments of one axis over the basis `1, t, t²/2, t³/6`.
 #[derive(Debug, Clone)]
