@@ -19,6 +19,8 @@ const SHARE_MIN: f64 = 0.005;
 pub(super) struct Beginning {
     /// The first point is at the edge of the picture: released out of sight.
     pub(super) at_edge: bool,
+    /// Share of belief that releases below the edge keep.
+    pub(super) below_share: f64,
     /// Time between frames, seconds.
     pub(super) frame_s: f64,
     /// Highest place a thing can be let go from, metres.
@@ -29,8 +31,16 @@ pub(super) struct Beginning {
     pub(super) error_m: f64,
     /// Factor on all errors for what the model leaves out.
     pub(super) widen: f64,
-    /// Share of belief left outside of a closed range (both sides) and below an open one.
-    pub(super) outside: (f64, f64),
+    /// Shares of belief left outside of a stated range.
+    pub(super) outside: Outside,
+}
+
+/// Shares of belief left below and above a closed range, and below an open one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Outside {
+    pub(super) below: f64,
+    pub(super) above: f64,
+    pub(super) below_open: f64,
 }
 
 /// Release heights, metres.
@@ -48,13 +58,12 @@ pub(super) struct Release {
 /// The range of release heights.
 pub(super) fn range(fit: &Fit, shares: &[f64], beginning: Beginning) -> Option<Release> {
     let histogram = Histogram::of(fit, shares, beginning)?;
-    let (low, high) =
-        (histogram.quantile(beginning.outside.0 / 2.0), histogram.quantile(1.0 - beginning.outside.0 / 2.0));
+    let (low, high) = (histogram.quantile(beginning.outside.below), histogram.quantile(1.0 - beginning.outside.above));
     let above_sight = 1.0 - histogram.below(beginning.sight_m);
     Some(Release {
         low_m: low,
         high_m: high,
-        one_sided_low_m: histogram.quantile(beginning.outside.1),
+        one_sided_low_m: histogram.quantile(beginning.outside.below_open),
         median_m: histogram.quantile(0.5),
         above_sight,
     })
@@ -69,28 +78,31 @@ struct Histogram {
     sum: f64,
 }
 
-/// Speeds of release, downwards positive, with equal belief within each group: let go or pushed level, gently, hard down,
-/// upwards. Values at the middles of equal shares of normal distributions (0 ± 0.3, 0 ± 1.2, 3 ± 3, -4 ± 2.2 m/s).
-const THROWS: [(f64, f64); 19] = [
-    (-0.42, 0.09),
-    (-0.16, 0.09),
-    (0.0, 0.09),
-    (0.16, 0.09),
-    (0.42, 0.09),
-    (-1.7, 0.06),
-    (-0.65, 0.06),
-    (0.05, 0.06),
-    (0.65, 0.06),
-    (1.7, 0.06),
-    (0.4, 0.03),
+/// Speeds of release, downwards positive, each with its share of belief: let go or pushed level (0 ± 0.3 m/s), gently
+/// (0 ± 1.2), hard down (to 10), upwards (to 10).
+const THROWS: [(f64, f64); 22] = [
+    (-0.42, 0.05),
+    (-0.16, 0.05),
+    (0.0, 0.05),
+    (0.16, 0.05),
+    (0.42, 0.05),
+    (-1.7, 0.05),
+    (-0.65, 0.05),
+    (0.05, 0.05),
+    (0.65, 0.05),
+    (1.7, 0.05),
+    (0.5, 0.03),
     (2.2, 0.03),
     (3.8, 0.03),
-    (6.4, 0.03),
-    (-1.0, 0.026),
-    (-2.6, 0.026),
-    (-4.0, 0.026),
-    (-5.4, 0.026),
-    (-7.0, 0.026),
+    (6.0, 0.03),
+    (9.0, 0.02),
+    (-1.0, 0.05),
+    (-2.2, 0.05),
+    (-3.4, 0.05),
+    (-4.6, 0.05),
+    (-5.8, 0.05),
+    (-7.4, 0.05),
+    (-9.5, 0.03),
 ];
 /// Speeds around the fitted one that are tried, in standard errors.
 const NODES: i32 = 5;
@@ -98,9 +110,9 @@ const NODES: i32 = 5;
 const SPREAD: [(f64, f64); 5] = [(-2.0, 0.067), (-1.0, 0.2459), (0.0, 0.3742), (1.0, 0.2459), (2.0, 0.067)];
 /// Gusts move a dense thing and a light one by about this much, m/s.
 const GUST_DENSE: f64 = 0.1;
-const GUST_LIGHT: f64 = 0.6;
+const GUST_LIGHT: f64 = 0.7;
 /// What gusts and sailing do to the height of a light thing on its way, metres.
-const SAIL_M: f64 = 0.7;
+const SAIL_M: f64 = 1.0;
 /// From this share of the terminal speed on, how long it has been falling cannot be read from the speed.
 const STEADY_FROM: f64 = 0.965;
 
@@ -153,6 +165,15 @@ impl Histogram {
         }
         let (now_s, below_m) = drag::since_apex(speed, drop.terminal);
         let braking = (1.0 - q * q.abs()).abs().max(0.05) * drag::GRAVITY;
+        if !beginning.at_edge {
+            // Seen with the first frame or two: the speed of release is the one that is seen, less what a frame adds.
+            for frames in [0.25, 0.75, 1.25] {
+                let back = frames * beginning.frame_s;
+                let release = speed - (1.0 - q * q.abs()) * drag::GRAVITY * back;
+                let belief = weight * AT_ONCE / 3.0 * thrown_with(release);
+                self.add(height + f64::midpoint(speed, release) * back, drop.error, belief, beginning);
+            }
+        }
         for (release, belief) in THROWS {
             // A throw faster than the terminal speed is braked down to it, never below.
             if (release > drop.terminal) != (q > 1.0) {
@@ -199,7 +220,8 @@ impl Histogram {
 
     fn add(&mut self, height: f64, error: f64, belief: f64, beginning: Beginning) {
         let hidden = beginning.at_edge && height < beginning.sight_m - SIGHT_SLACK_M;
-        if hidden || height < 0.2 || height > beginning.top_m || belief <= 0.0 {
+        let belief = if hidden { belief * beginning.below_share } else { belief };
+        if height < 0.2 || height > beginning.top_m || belief <= 0.0 {
             return;
         }
         for (node, weight) in SPREAD {
@@ -246,14 +268,24 @@ const SIGHT_SLACK_M: f64 = 0.5;
 /// A steady fall is followed back so far, seconds: 60 m at 5 m/s.
 const BACK_MAX_S: f64 = 12.0;
 
-/// Belief per second about the time between release and the first point.
+/// Belief that a thing is seen with the first frames after its release, where the picture shows the place of release.
+const AT_ONCE: f64 = 0.5;
+
+/// Belief per m/s about the speed of release: the distributions behind [`THROWS`].
+fn thrown_with(speed: f64) -> f64 {
+    const PARTS: [(f64, f64, f64); 4] = [(0.25, 0.0, 0.3), (0.25, 0.0, 1.2), (0.15, 3.0, 3.2), (0.35, -4.2, 2.8)];
+    let part = |(share, mean, spread): (f64, f64, f64)| {
+        share / (2.507 * spread) * (-0.5 * ((speed - mean) / spread).powi(2)).exp()
+    };
+    PARTS.into_iter().map(part).sum()
+}
+
+/// Belief per second about the time between release and the first point, beyond the first frames.
 fn time_unseen(back_s: f64, beginning: Beginning) -> f64 {
     if beginning.at_edge {
         // Just above the picture as likely as the whole second before.
         return 0.1 + (-back_s / 0.8).exp();
     }
-    let frame = beginning.frame_s.max(0.01);
-    let at_once = if back_s < 1.5 * frame { 1.0 / (1.5 * frame) } else { 0.0 };
     let tail = |mean: f64| (-back_s / mean).exp() / mean;
-    0.5 * at_once + 0.3 * tail(0.3) + 0.15 * tail(1.0) + 0.05 * tail(5.0)
+    0.3 * tail(0.3) + 0.15 * tail(1.0) + 0.05 * tail(5.0)
 }

@@ -45,6 +45,8 @@ pub struct Cleaned {
     /// It came into the picture through the top or a side: the first box touches the edge, or lies within one step and a
     /// half of motion from it.
     pub starts_at_edge: bool,
+    /// It came through the top, so its release was above the picture; beside the picture it may have been at any height.
+    pub through_top: bool,
     /// It left the picture downwards or sideways, or came near the ground: a stone does not stop in the air.
     pub ends_at_edge: bool,
     /// Median time between points, seconds.
@@ -71,8 +73,16 @@ pub fn clean(calibration: &Calibration, event: &Event) -> Option<Cleaned> {
     let frame = calibration.frame();
     // A wild point first hides where the track began.
     let unread_s = (kept[0].t - points[0].t).clamp(0.0, 2.0 * step_s);
-    let starts_at_edge = touches_edge(first, frame) || enters(&kept, frame, STEPS_BEFORE * step_s + unread_s);
-    Some(Cleaned { starts_at_edge, ends_at_edge: ends(&kept, frame, step_s), step_s, samples: kept })
+    let touches = touches_edge(first, frame);
+    let enters = enters(&kept, frame, STEPS_BEFORE * step_s + unread_s);
+    let starts_at_edge = touches.0 || touches.1 || enters.0 || enters.1;
+    Some(Cleaned {
+        starts_at_edge,
+        through_top: touches.0 || enters.0,
+        ends_at_edge: ends(&kept, frame, step_s),
+        step_s,
+        samples: kept,
+    })
 }
 
 /// Median time between points as they were sent; `None` where all have the same time.
@@ -118,19 +128,19 @@ fn thin(points: Vec<TrackPoint>) -> Vec<TrackPoint> {
 /// Steps of motion before the first point in which the edge must lie: one, and half a one for noise and jitter.
 const STEPS_BEFORE: f64 = 1.5;
 
-/// Whether it was outside of the picture shortly before its first point, by its own first speed: above it or beside it.
-fn enters(samples: &[Sample], frame: (f64, f64), before_s: f64) -> bool {
-    let [first, .., last] = &samples[..samples.len().min(4)] else { return false };
+/// Whether it was outside of the picture shortly before its first point, by its own first speed: above it, beside it.
+fn enters(samples: &[Sample], frame: (f64, f64), before_s: f64) -> (bool, bool) {
+    let [first, .., last] = &samples[..samples.len().min(4)] else { return (false, false) };
     let span = last.t - first.t;
     if span <= 0.0 {
-        return false;
+        return (false, false);
     }
     let before = before_s / span;
     let (across, down) = ((last.col - first.col) * before, (last.row - first.row) * before);
     let slack = EDGE_SHARE * frame.1;
-    down > 0.0 && first.row - down < slack
-        || across > slack && first.col - across < slack
-        || across < -slack && first.col - across > frame.0 - slack
+    let beside =
+        across > slack && first.col - across < slack || across < -slack && first.col - across > frame.0 - slack;
+    (down > 0.0 && first.row - down < slack, beside)
 }
 
 /// Whether it would have left the picture shortly after its last point, or was about to touch the ground.
@@ -149,10 +159,11 @@ fn ends(samples: &[Sample], frame: (f64, f64), step_s: f64) -> bool {
 /// Cars and hedges hide the last stretch, metres.
 const GROUND_M: f64 = 3.0;
 
-fn touches_edge(point: &TrackPoint, frame: (f64, f64)) -> bool {
+/// The top, a side.
+fn touches_edge(point: &TrackPoint, frame: (f64, f64)) -> (bool, bool) {
     let margin = EDGE_PX.max(EDGE_SHARE * frame.1);
     let (half_w, half_h) = (half(point.w), half(point.h));
-    point.y - half_h <= margin || point.x - half_w <= margin || point.x + half_w >= frame.0 - margin
+    (point.y - half_h <= margin, point.x - half_w <= margin || point.x + half_w >= frame.0 - margin)
 }
 
 /// A box this close to the border counts as touching it: the larger of pixels and share of the height.
