@@ -46,11 +46,13 @@ impl Normal {
 }
 
 impl Problem<'_> {
-    /// The best fall from a start, after at most so many steps. `None` where the numbers are degenerate.
-    pub(super) fn descend(&self, start: [f64; PARAMS], rounds: usize) -> Option<Rung> {
+    /// The best fall from a start, after at most so many steps, and looks at the points (each one is taken off). `None` where
+    /// the numbers are degenerate.
+    pub(super) fn descend(&self, start: [f64; PARAMS], rounds: usize, looks: &mut usize) -> Option<Rung> {
         let mut params = start;
         let ways = self.ways_out(&params);
         let mut normal = self.normal(&params, &ways);
+        *looks = looks.saturating_sub(1);
         for _ in 0..rounds {
             let mut step = linear::solve(&linear::cholesky(&normal.information)?, &normal.gradient);
             if params[OUTWARD] - step[OUTWARD] < INWARD_MAX {
@@ -62,7 +64,8 @@ impl Problem<'_> {
             }
             let (mut share, mut better) = (1.0, false);
             // A full step that makes things worse is halved: twice is enough near a solution.
-            for _ in 0..3 {
+            for _ in 0..3.min(*looks) {
+                *looks -= 1;
                 let mut next = params;
                 for (value, step) in next.iter_mut().zip(step) {
                     *value -= share * step;
@@ -111,7 +114,8 @@ impl Problem<'_> {
             }
             let (fallen, _) = drag::fallen(params[SPEED], self.terminal, point.t);
             let span = point.t - then;
-            let path = (fallen - fallen_then).hypot(params[OUTWARD] * share * span);
+            let (down, out) = (fallen - fallen_then, params[OUTWARD] * share * span);
+            let path = (down * down + out * out).sqrt();
             let kept = (-by_path * path).exp();
             way += f64::midpoint(share, share * kept) * span;
             *place = way;

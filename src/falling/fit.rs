@@ -56,9 +56,9 @@ pub(super) const INWARD_MAX: f64 = -0.4;
 const ROUNDS: usize = 6;
 const ROUNDS_NEAR: usize = 3;
 /// From this many points on, neighbours are joined to one point for the falls,
-const JOIN_FROM: usize = 30;
-/// if they lie no further apart, seconds: in that time gravity bends the path by less than 5 mm.
-const JOIN_MAX_S: f64 = 0.06;
+const JOIN_FROM: usize = 20;
+/// if they lie no further apart, seconds: in that time gravity shifts the mean of two points by 5 cm, all by the same.
+const JOIN_MAX_S: f64 = 0.2;
 /// Rungs this much less likely than the best (in ln) end the ladder: the next are worse still.
 const HOPELESS: f64 = 25.0;
 
@@ -146,9 +146,9 @@ pub(super) fn fit(calibration: &Calibration, track: &Cleaned) -> Option<Fit> {
         others,
         noise,
         misfit: best / samples.len() as f64,
-        acceleration: (-(free.terms[2] + free.terms[3] * middle), free.cov[2][2].max(0.0).sqrt()),
+        acceleration: (-(free.terms[2] + free.terms[3] * middle), free.acceleration_error()),
         along_ms,
-        twist_ms2: (turn.terms[2].abs() - 2.0 * turn.cov[2][2].max(0.0).sqrt()).max(0.0),
+        twist_ms2: (turn.terms[2].abs() - 2.0 * turn.acceleration_error()).max(0.0),
         start_t: start,
         duration_s,
         rungs,
@@ -249,16 +249,22 @@ fn climb(
     let mut rungs: Vec<Rung> = Vec::with_capacity(LADDER.len());
     let (mut best, mut before) = (f64::INFINITY, f64::INFINITY);
     let count = 2.0 * points.len() as f64;
-    for (terminal, _) in LADDER {
+    let mut left = LOOKS / points.len().max(1);
+    for (index, (terminal, _)) in LADDER.into_iter().enumerate() {
         let problem = Problem { points, lens_m, distance_m, terminal, mean, spread };
-        let Some(mut rung) = problem.descend(params, if rungs.is_empty() { ROUNDS } else { ROUNDS_NEAR }) else {
+        // Four looks for every rung to come: where it is, and a few steps.
+        let mut looks = left.saturating_sub(4 * (LADDER.len() - 1 - index)).max(2);
+        let given = looks;
+        let Some(mut rung) = problem.descend(params, if rungs.is_empty() { ROUNDS } else { ROUNDS_NEAR }, &mut looks)
+        else {
             break;
         };
         if rungs.is_empty() && rung.chi_squared > count + ASTRAY {
             // A hard throw towards a near camera looks like anything; its valley is seldom found from the usual start.
-            let other = problem.descend(thrown_outward(params, -free.terms[1], lens_m, distance_m), ROUNDS);
+            let other = problem.descend(thrown_outward(params, -free.terms[1], lens_m, distance_m), ROUNDS, &mut looks);
             rung = other.filter(|other| other.chi_squared < rung.chi_squared).unwrap_or(rung);
         }
+        left = left.saturating_sub(given - looks);
         params = rung.params;
         let misfit = rung.chi_squared;
         rungs.push(rung);
@@ -282,6 +288,8 @@ fn thrown_outward(usual: [f64; PARAMS], sinking: f64, lens_m: f64, distance_m: f
     params
 }
 
+/// Looks at single points that one event may cost: some 100 µs of a desk computer.
+const LOOKS: usize = 1700;
 /// Outward speed of a hard throw, m/s.
 const OUTWARD_HARD_MS: f64 = 5.0;
 /// Squared misfit beyond what the points would have by chance, from which another start is tried.

@@ -12,7 +12,7 @@ use super::{Class, Event, Verdict};
 
 /// "Dense" raises the alarm of the highest level: on a track of eight points over two storeys nothing else may be likelier
 /// than this,
-pub const OTHER_MOST: f64 = 0.6;
+pub const OTHER_MOST: f64 = 0.68;
 /// and less on a shorter one, where birds and drops of rain look the same.
 pub const OTHER_MOST_SHORT: f64 = 0.14;
 /// Dense rather than light: its share of the falls, on a long track and on a shorter one. A heavy bag that is called dense

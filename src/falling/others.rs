@@ -203,7 +203,7 @@ fn arc(
     start[DEPTH] = ahead;
     mean[HEIGHT] = lens_m.max(3.0);
     let problem = Problem { points: joined, lens_m, distance_m, terminal: BALL_TERMINAL_MS, mean, spread };
-    let rung = problem.descend(start, 5)?;
+    let rung = problem.descend(start, 5, &mut 9)?;
     let side = along.fit(&[30.0, 4.0, 1.0, 0.6])?;
     let rising = rung.params[SPEED];
     let apex_m = rung.params[HEIGHT] + rising * rising / (2.0 * drag::GRAVITY);

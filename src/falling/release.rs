@@ -12,7 +12,7 @@ use super::fit::{DENSE_RUNGS, Fit, HEIGHT, SPEED};
 
 const BINS: usize = 320;
 /// Rungs and times with less than this share are skipped.
-const SHARE_MIN: f64 = 0.005;
+const SHARE_MIN: f64 = 0.01;
 
 /// How the track began.
 #[derive(Debug, Clone, Copy)]
@@ -104,8 +104,9 @@ const THROWS: [(f64, f64); 22] = [
     (-7.4, 0.05),
     (-9.5, 0.03),
 ];
-/// Speeds around the fitted one that are tried, in standard errors.
-const NODES: i32 = 5;
+/// Speeds around the fitted one that are tried on either side, and how far apart they are, in standard errors.
+const NODES: i32 = 3;
+const NODE_STEP: f64 = 0.75;
 /// Nodes and weights of the normal distribution for the spread of one height.
 const SPREAD: [(f64, f64); 5] = [(-2.0, 0.067), (-1.0, 0.2459), (0.0, 0.3742), (1.0, 0.2459), (2.0, 0.067)];
 /// Gusts move a dense thing and a light one by about this much, m/s.
@@ -136,29 +137,31 @@ impl Histogram {
                 .sqrt()
                 .hypot(beginning.error_m)
                 .hypot(sail);
-            let drop = Drop { terminal: rung.terminal_ms, error: own };
+            let terminal = rung.terminal_ms;
+            let drop =
+                Drop { terminal, error: own, releases: THROWS.map(|(speed, _)| drag::since_apex(speed, terminal)) };
             let mut nodes = 0.0;
             for step in -NODES..=NODES {
-                nodes += (-0.125 * f64::from(step * step)).exp();
+                nodes += (-0.5 * (NODE_STEP * f64::from(step)).powi(2)).exp();
             }
             let before = histogram.sum;
             for step in -NODES..=NODES {
-                let sigmas = 0.5 * f64::from(step);
+                let sigmas = NODE_STEP * f64::from(step);
                 let speed = rung.params[SPEED] + sigmas * speed_error;
                 let height = rung.params[HEIGHT] + tied * sigmas * speed_error;
                 let weight = (-0.5 * sigmas * sigmas).exp() / nodes;
-                histogram.add_throws(drop, height, speed, weight, beginning);
+                histogram.add_throws(&drop, height, speed, weight, beginning);
             }
             let sigmas = (rung.terminal_ms - rung.params[SPEED]) / speed_error;
             let density = (-0.5 * sigmas * sigmas).exp() / (2.507 * speed_error);
-            histogram.add_steady(drop, rung.params[HEIGHT], density, beginning);
+            histogram.add_steady(&drop, rung.params[HEIGHT], density, beginning);
             histogram.settle(before, *share);
         }
         (histogram.sum > 0.0).then_some(histogram)
     }
 
     /// Every speed of release that leads to the state at the first point.
-    fn add_throws(&mut self, drop: Drop, height: f64, speed: f64, weight: f64, beginning: Beginning) {
+    fn add_throws(&mut self, drop: &Drop, height: f64, speed: f64, weight: f64, beginning: Beginning) {
         let q = speed / drop.terminal;
         if q.abs() > STEADY_FROM && q > 0.0 && q < 1.0 / STEADY_FROM {
             return;
@@ -174,12 +177,11 @@ impl Histogram {
                 self.add(height + f64::midpoint(speed, release) * back, drop.error, belief, beginning);
             }
         }
-        for (release, belief) in THROWS {
+        for ((release, belief), (then_s, then_m)) in THROWS.into_iter().zip(drop.releases) {
             // A throw faster than the terminal speed is braked down to it, never below.
             if (release > drop.terminal) != (q > 1.0) {
                 continue;
             }
-            let (then_s, then_m) = drag::since_apex(release, drop.terminal);
             let back = now_s - then_s;
             if back >= 0.0 {
                 let belief = weight * belief * time_unseen(back, beginning) / braking;
@@ -189,7 +191,7 @@ impl Histogram {
     }
 
     /// Falling at the terminal speed already: any time back fits.
-    fn add_steady(&mut self, drop: Drop, height: f64, density: f64, beginning: Beginning) {
+    fn add_steady(&mut self, drop: &Drop, height: f64, density: f64, beginning: Beginning) {
         let unit_s = drop.terminal / drag::GRAVITY;
         if density < 1e-6 || drop.terminal > 60.0 {
             return;
@@ -222,6 +224,12 @@ impl Histogram {
         let hidden = beginning.at_edge && height < beginning.sight_m - SIGHT_SLACK_M;
         let belief = if hidden { belief * beginning.below_share } else { belief };
         if height < 0.2 || height > beginning.top_m || belief <= 0.0 {
+            return;
+        }
+        if error < 0.3 * self.width_m {
+            let bin = ((height - self.from_m) / self.width_m).clamp(0.0, BINS as f64 - 1.0);
+            self.fresh[whole(bin)] += belief;
+            self.sum += belief;
             return;
         }
         for (node, weight) in SPREAD {
@@ -257,10 +265,11 @@ fn whole(number: f64) -> usize {
     number as usize
 }
 
-#[derive(Clone, Copy)]
 struct Drop {
     terminal: f64,
     error: f64,
+    /// Seconds since the highest point and metres below it for every speed of [`THROWS`].
+    releases: [(f64, f64); THROWS.len()],
 }
 
 /// What enters the picture was released above its edge, give or take the size of the thing, metres.
@@ -286,6 +295,8 @@ fn time_unseen(back_s: f64, beginning: Beginning) -> f64 {
         // Just above the picture as likely as the whole second before.
         return 0.1 + (-back_s / 0.8).exp();
     }
-    let tail = |mean: f64| (-back_s / mean).exp() / mean;
-    0.3 * tail(0.3) + 0.15 * tail(1.0) + 0.05 * tail(5.0)
+    // Means of 5, 1 and 1/3 seconds, from one exponential.
+    let slow = (-back_s / 5.0).exp();
+    let middle = slow.powi(5);
+    0.05 / 5.0 * slow + 0.15 * middle + 0.3 * 3.0 * middle.powi(3)
 }

@@ -7,8 +7,10 @@
 use super::camera::Calibration;
 use super::{Event, TrackPoint};
 
-/// Points looked at; a longer track is thinned evenly. Past about fifty points the error is the building's, not ours.
-pub const POINTS_MAX: usize = 48;
+/// Points looked at; a longer track is thinned evenly between its ends. Past about forty points the error is the building's, not ours.
+pub const POINTS_MAX: usize = 40;
+/// Points at either end that are always kept: they say whether the thing came through the edge.
+const ENDS: usize = 4;
 /// Fewer distinct points carry no acceleration with an error: five, by the field rule that a shorter track is "suspected".
 pub const DISTINCT_MIN: usize = 5;
 /// Two points closer in time than this are the same frame, seconds.
@@ -121,8 +123,13 @@ fn thin(points: Vec<TrackPoint>) -> Vec<TrackPoint> {
     if points.len() <= POINTS_MAX {
         return points;
     }
-    let last = points.len() - 1;
-    (0..POINTS_MAX).map(|index| points[index * last / (POINTS_MAX - 1)]).collect()
+    let between = &points[ENDS..points.len() - ENDS];
+    let wanted = POINTS_MAX - 2 * ENDS;
+    let mut thinned = points[..ENDS].to_vec();
+    // The middle one of every stretch.
+    thinned.extend((0..wanted).map(|index| between[(2 * index + 1) * between.len() / (2 * wanted)]));
+    thinned.extend_from_slice(&points[points.len() - ENDS..]);
+    thinned
 }
 
 /// Steps of motion before the first point in which the edge must lie: one, and half a one for noise and jitter.
@@ -228,7 +235,7 @@ fn drop_wild(samples: &[Sample]) -> Vec<Sample> {
     for turn in 0..CURVES {
         let Some(curve) = Curve::through(samples, triple(turn, count)) else { continue };
         let misses: Vec<(f64, f64)> = samples.iter().map(|sample| curve.miss_px(sample)).collect();
-        let mut sorted: Vec<f64> = misses.iter().map(|miss| miss.0.hypot(miss.1)).collect();
+        let mut sorted: Vec<f64> = misses.iter().map(|miss| miss.0 * miss.0 + miss.1 * miss.1).collect();
         // Three points agree by construction; the 60 % point leaves room for wild ones.
         let rank = (count * 3 / 5).clamp(3, count - 1);
         let (_, typical, _) = sorted.select_nth_unstable_by(rank, f64::total_cmp);
@@ -237,7 +244,7 @@ fn drop_wild(samples: &[Sample]) -> Vec<Sample> {
         }
     }
     let Some((typical, misses)) = best else { return samples.to_vec() };
-    let limit = FORGIVEN_PX.max(7.0 * typical);
+    let limit = FORGIVEN_PX.max(7.0 * typical.sqrt());
     let keeps = |index: &usize| misses[*index].0.hypot(misses[*index].1) <= limit || follows(&misses, *index, limit);
     (0..count).filter(keeps).map(|index| samples[index]).collect()
 }

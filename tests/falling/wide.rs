@@ -3,6 +3,7 @@
 
 use std::f64::consts::TAU;
 
+use crate::bodies::{self, BODIES, Body, Fall};
 use crate::dice::Dice;
 use crate::film::{Defects, Track, film};
 use crate::scene::{Scene, Vec3};
@@ -15,6 +16,15 @@ pub(crate) fn film_any(scene: &Scene, dice: &mut Dice, defects: Defects) -> (&'s
         2 => ("any arc", arc(scene, dice, defects)),
         _ => ("any by turns", by_turns(scene, dice, defects)),
     }
+}
+
+/// A thing thrown out of a window with any speed up to 14 m/s in any direction but into the wall.
+pub(crate) fn throw_any(scene: &Scene, dice: &mut Dice, defects: Defects) -> (Body, Fall) {
+    let body = dice.pick(&BODIES);
+    let (speed, side, rise) = (dice.log_within(0.1, 14.0), dice.within(-1.5, 1.5), dice.within(-1.5, 1.5));
+    let level = speed * rise.cos();
+    let from_hand = [level * side.sin(), -level * side.cos(), speed * rise.sin()];
+    (body, bodies::fall_with(scene, dice, body, from_hand, defects))
 }
 
 fn either(dice: &mut Dice) -> f64 {
