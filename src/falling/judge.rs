@@ -12,12 +12,13 @@ use super::{Class, Event, Verdict};
 
 /// "Dense" raises the alarm of the highest level: on a track of eight points over two storeys nothing else may be likelier
 /// than this,
-pub const OTHER_MOST: f64 = 0.68;
+pub const OTHER_MOST: f64 = 0.6;
 /// and less on a shorter one, where birds and drops of rain look the same.
-pub const OTHER_MOST_SHORT: f64 = 0.14;
-/// Dense rather than light: its share of the falls, on a long track and on a shorter one. A heavy bag that is called dense
-/// costs a look, a bottle that is called light may cost a life.
+pub const OTHER_MOST_SHORT: f64 = 0.12;
+/// Dense rather than light: its share of the falls that a long track must have. A heavy bag that is called dense costs a
+/// look, a bottle that is called light may cost a life;
 pub const DENSE_SHARE: f64 = 0.25;
+/// and the share on a shorter track.
 pub const DENSE_SHARE_SHORT: f64 = 0.65;
 /// "Light" and "not falling" only order the review.
 pub const LIGHT_FROM: f64 = 0.6;

@@ -48,8 +48,6 @@ pub(super) struct Others {
     pub(super) ln_arc: f64,
     /// How far in front of the facade that arc lies, metres, with its standard error.
     pub(super) ahead_m: (f64, f64),
-    /// Where that arc is highest, metres above the ground.
-    pub(super) apex_m: f64,
 }
 
 /// Weighs all of them. Points as they are, joined, and what joining hides; moments up and along.
@@ -61,14 +59,13 @@ pub(super) fn weigh(
     (up, along): (&Moments, &Moments),
 ) -> Option<Others> {
     let count = 2.0 * points.len() as f64;
-    let (ln_arc, ahead_m, apex_m) = arc(calibration, joined, rough, (up, along), count)?;
+    let (ln_arc, ahead_m) = arc(calibration, joined, rough, (up, along), count)?;
     Some(Others {
         ln_smooth: smooth(up, along, count)?,
         ln_line: line(calibration, points, (up, along), count).unwrap_or(f64::NEG_INFINITY),
         ln_picture: picture(calibration, samples, noise, count)?,
         ln_arc,
         ahead_m,
-        apex_m,
     })
 }
 
@@ -181,14 +178,14 @@ const BALL_TERMINAL_MS: f64 = 25.0;
 /// Balls rise so high, metres: mean and spread.
 const BALL_APEX_M: (f64, f64) = (6.0, 5.0);
 
-/// An arc somewhere before the building: evidence, distance ahead of the facade with its error, highest point.
+/// An arc somewhere before the building: evidence, and distance ahead of the facade with its error.
 fn arc(
     calibration: &Calibration,
     joined: &[Point],
     rough: f64,
     (up, along): (&Moments, &Moments),
     count: f64,
-) -> Option<(f64, (f64, f64), f64)> {
+) -> Option<(f64, (f64, f64))> {
     let (lens_m, distance_m) = (calibration.lens_height_m(), calibration.distance_m());
     let free = up.fit(&[30.0, 60.0, 60.0, 1e-3])?;
     let mut mean = [up.offset, 0.0, 0.3 * distance_m, 0.0];
@@ -210,5 +207,5 @@ fn arc(
     let likely = -0.5 * ((apex_m - BALL_APEX_M.0) / BALL_APEX_M.1).powi(2);
     let chi_squared = rung.chi_squared + rough + side.chi_squared;
     let ln = ln_evidence(chi_squared, rung.occam + side.occam, count) + likely.max(-12.0);
-    Some((ln, (rung.params[DEPTH], rung.cov[DEPTH][DEPTH].max(0.0).sqrt()), apex_m))
+    Some((ln, (rung.params[DEPTH], rung.cov[DEPTH][DEPTH].max(0.0).sqrt())))
 }

@@ -108,7 +108,16 @@ fn distinct(event: &Event) -> Vec<TrackPoint> {
         .filter(|point| point.t.is_finite() && point.t.abs() < 1e12 && sane(point.x) && sane(point.y))
         .copied()
         .collect();
-    points.sort_by(|a, b| a.t.total_cmp(&b.t).then(a.y.total_cmp(&b.y)));
+    // By everything, so that the order of arrival cannot matter.
+    let box_of = |point: &TrackPoint| (point.w.unwrap_or(-1.0), point.h.unwrap_or(-1.0));
+    points.sort_by(|a, b| {
+        let (of_a, of_b) = (box_of(a), box_of(b));
+        a.t.total_cmp(&b.t)
+            .then(a.y.total_cmp(&b.y))
+            .then(a.x.total_cmp(&b.x))
+            .then(of_a.0.total_cmp(&of_b.0))
+            .then(of_a.1.total_cmp(&of_b.1))
+    });
     // A frame sent twice has the same place to the last digit, with the same time or the next.
     points.dedup_by(|later, kept| {
         (later.x - kept.x).abs() < 1e-9 && (later.y - kept.y).abs() < 1e-9 && later.t - kept.t < 1.0

@@ -1,7 +1,11 @@
 //! Many simulated events through the real estimator, and the figures that must come out.
 
+use std::time::Duration;
+
 use gatehouse::falling::site::CamerasFile;
 use gatehouse::falling::{Calibration, Class, Event, TrackPoint, Verdict, judge};
+
+use rustix::time::{ClockId, Timespec, clock_gettime};
 
 use crate::bodies::{self, BODIES, THROWS, Throw};
 use crate::dice::Dice;
@@ -43,6 +47,8 @@ pub(crate) struct Outcome {
     pub(crate) storey_m: f64,
     pub(crate) fps: f64,
     pub(crate) noise_m: f64,
+    /// Processor time of the verdict.
+    pub(crate) spent: Duration,
 }
 
 /// How the campaign is drawn.
@@ -127,11 +133,19 @@ pub(crate) fn finish(stage: &Stage, truth: Truth, track: Track, each: &mut dyn F
         return;
     }
     let event = event(&track);
+    let begun = clock_gettime(ClockId::ThreadCPUTime);
     let verdict = judge(&stage.calibration, &event);
+    let spent = since(begun);
     let dot = track.dots[0];
     let noise_m = stage.calibration.place(dot.x, dot.y).map_or(1.0, |place| place.metres_per_row * track.noise_px);
     let (storey_m, fps) = (stage.scene.storey_m, stage.scene.fps);
-    each(stage, Outcome { truth, track, verdict, storey_m, fps, noise_m });
+    each(stage, Outcome { truth, track, verdict, storey_m, fps, noise_m, spent });
+}
+
+fn since(begun: Timespec) -> Duration {
+    let now = clock_gettime(ClockId::ThreadCPUTime);
+    let of = |time: Timespec| Duration::new(time.tv_sec.cast_unsigned(), u32::try_from(time.tv_nsec).unwrap_or(0));
+    of(now).saturating_sub(of(begun))
 }
 
 /// A share of cases.
@@ -171,6 +185,8 @@ pub(crate) struct Figures {
     pub(crate) reliability: [(Share, f64); 10],
     pub(crate) alikes: std::collections::BTreeMap<String, Share>,
     pub(crate) bodies: std::collections::BTreeMap<String, [usize; 4]>,
+    /// Processor time of the verdicts, µs: printed, never judged.
+    pub(crate) spent_us: Vec<f64>,
     pub(crate) cover: std::collections::BTreeMap<String, Share>,
 }
 
@@ -178,6 +194,7 @@ impl Figures {
     pub(crate) fn add(&mut self, outcome: &Outcome) {
         let verdict = &outcome.verdict;
         let dense = verdict.class == Class::Dense;
+        self.spent_us.push(outcome.spent.as_secs_f64() * 1e6);
         match outcome.truth {
             Truth::Alike(kind) => {
                 self.false_dense.add(dense);
@@ -271,6 +288,15 @@ impl Figures {
             median(&self.ranges_good_storeys),
             self.ranges_good_storeys.len()
         );
+        let spent = |part: f64| quantile(&self.spent_us, part);
+        println!(
+            "an event costs {:.0} us (median), {:.0} (99 %), {:.0} (99.9 %), {:.0} (worst of {}); limit 200",
+            spent(0.5),
+            spent(0.99),
+            spent(0.999),
+            spent(1.0),
+            self.spent_us.len()
+        );
         for (tenth, (share, sum)) in self.reliability.iter().enumerate().filter(|(_, r)| r.0.all > 0) {
             println!(
                 "p {:.1}-{:.1}: said {:.3} right {:.3} of {}",
@@ -302,7 +328,12 @@ pub(crate) fn distinct(track: &Track) -> usize {
 }
 
 pub(crate) fn median(values: &[f64]) -> f64 {
+    quantile(values, 0.5)
+}
+
+fn quantile(values: &[f64], part: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
-    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+    let at = (sorted.len() as f64 * part) as usize;
+    sorted.get(at.min(sorted.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
 }

@@ -15,6 +15,9 @@ enum Noise {
     Normal,
 }
 
+/// Column and row, size in pixels, and height for the truth.
+type Seen = ((f64, f64), f64, f64);
+
 /// One detector.
 pub(crate) struct Eye {
     noise: Noise,
@@ -65,12 +68,7 @@ impl Eye {
     }
 
     /// Films what has a place in the picture only: `at(t)` is column and row, size in pixels, and height for the truth.
-    pub(crate) fn record(
-        &self,
-        scene: &Scene,
-        dice: &mut Dice,
-        at: &mut dyn FnMut(f64) -> Option<((f64, f64), f64, f64)>,
-    ) -> Track {
+    pub(crate) fn record(&self, scene: &Scene, dice: &mut Dice, at: &mut dyn FnMut(f64) -> Option<Seen>) -> Track {
         let mut dots: Vec<Dot> = Vec::new();
         let (mut origin, mut heights, mut losing, mut entered) = (None, None, false, false);
         let (mut creep, mut frame, mut awake) = ((0.0, 0.0), 0, -1.0);
