@@ -40,7 +40,7 @@ const OUTSIDE: Outside = Outside { below: 0.06, above: 0.2, below_open: 0.025 };
 const OUTSIDE_RISING: Outside = Outside { below: 0.06, above: 0.05, below_open: 0.02 };
 /// Rising: faster than this at the first point, m/s.
 const RISING_MS: f64 = 1.0;
-const OUTSIDE_LIGHT: Outside = Outside { below: 0.008, above: 0.02, below_open: 0.004 };
+const OUTSIDE_LIGHT: Outside = Outside { below: 0.007, above: 0.018, below_open: 0.003 };
 
 /// Judges an event by its track.
 pub fn judge(calibration: &Calibration, event: &Event) -> Verdict {

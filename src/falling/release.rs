@@ -113,7 +113,7 @@ const SPREAD: [(f64, f64); 5] = [(-2.0, 0.067), (-1.0, 0.2459), (0.0, 0.3742), (
 const GUST_DENSE: f64 = 0.1;
 const GUST_LIGHT: f64 = 0.7;
 /// What gusts and sailing do to the height of a light thing on its way, metres.
-const SAIL_M: f64 = 1.0;
+const SAIL_M: f64 = 1.2;
 /// From this share of the terminal speed on, how long it has been falling cannot be read from the speed.
 const STEADY_FROM: f64 = 0.965;
 
