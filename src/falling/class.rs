@@ -2,9 +2,9 @@
 //!
 //! The evidences of [`fit`](super::fit) say how much better one description is than another *if* the descriptions were
 //! complete. They are not (gusts, tumbling, detectors), so their weight is learnt, with a handful of quantities that tell
-//! falls from rises, swings, dives and drops at the lens: a linear part and a few inner units for their interplay. The
-//! weights come from simulated tracks (`tests/falling`, training seed) and are checked on other seeds; there is no other
-//! tuning.
+//! falls from rises, swings, dives and drops at the lens: a linear part and inner units for their interplay. The weights come
+//! from simulated tracks (`tests/falling`, training seed) and from motions of no particular thing (`tests/falling/wide.rs`),
+//! and are checked on other seeds and on a second simulator they never saw; there is no other tuning.
 //!
 //! Refuses to know thresholds of the answer; they stand in [`judge`](super::judge).
 

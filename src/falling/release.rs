@@ -278,7 +278,7 @@ const SIGHT_SLACK_M: f64 = 0.5;
 const BACK_MAX_S: f64 = 12.0;
 
 /// Belief that a thing is seen with the first frames after its release, where the picture shows the place of release.
-const AT_ONCE: f64 = 0.5;
+const AT_ONCE: f64 = 0.4;
 
 /// Belief per m/s about the speed of release: the distributions behind [`THROWS`].
 fn thrown_with(speed: f64) -> f64 {
@@ -298,5 +298,5 @@ fn time_unseen(back_s: f64, beginning: Beginning) -> f64 {
     // Means of 5, 1 and 1/3 seconds, from one exponential.
     let slow = (-back_s / 5.0).exp();
     let middle = slow.powi(5);
-    0.05 / 5.0 * slow + 0.15 * middle + 0.3 * 3.0 * middle.powi(3)
+    0.05 / 5.0 * slow + 0.15 * middle + 0.4 * 3.0 * middle.powi(3)
 }
