@@ -56,8 +56,12 @@ fn a_campaign_of_unseen_tracks_reaches_the_figures() {
     assert_eq!(figures.glimpses.hits, figures.glimpses.all, "fewer than five points are undecidable");
     for (name, share) in [("dense", figures.inside_m), ("light", figures.inside_light_m)] {
         at_least(&format!("release inside the range, {name}"), share, limit(84.0, 87.0));
-        assert!(share.percent() <= limit(96.0, 93.0), "release inside the range, {name}: {share:?}");
+        // Half of this simulator's things are let go, which is the easiest to trace back.
+        assert!(share.percent() <= limit(96.0, 94.0), "release inside the range, {name}: {share:?}");
     }
+    let throws = ["Drop", "Gentle", "Hard", "Upward"].map(|throw| figures.cover[throw].percent());
+    let mean = throws.iter().sum::<f64>() / 4.0;
+    assert!((limit(84.0, 87.0)..=limit(95.0, 93.0)).contains(&mean), "release inside the range, by throw: {throws:?}");
     at_least("floor inside the range", figures.inside_floors, 87.0);
     at_least("at or above said", figures.edge_said, limit(100.0, 99.9));
     let median = campaign::median(&figures.ranges_good_storeys);

@@ -161,6 +161,8 @@ fn join(points: &[Point], up: &Moments, free: &Fitted) -> (Vec<Point>, f64) {
         return (points.to_vec(), 0.0);
     }
     let miss = |point: &Point| point.height_m - up.offset - free.at(point.t);
+    // A track that was thinned over many seconds is no fall; it is joined all the same, for the time it costs.
+    let reach_s = JOIN_MAX_S.max(1.5 * points[points.len() - 1].t / points.len() as f64);
     let mut joined = Vec::with_capacity(points.len());
     let mut rough = 0.0;
     let mut rest = points;
@@ -168,7 +170,7 @@ fn join(points: &[Point], up: &Moments, free: &Fitted) -> (Vec<Point>, f64) {
         rest = others;
         let mut point = *first;
         if let [second, others @ ..] = others
-            && second.t - first.t <= JOIN_MAX_S
+            && second.t - first.t <= reach_s
         {
             rest = others;
             let weight = first.weight + second.weight;
