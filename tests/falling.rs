@@ -23,8 +23,14 @@ mod dice;
 mod film;
 #[path = "falling/lookalikes.rs"]
 mod lookalikes;
+#[path = "falling/properties.rs"]
+mod properties;
 #[path = "falling/scene.rs"]
 mod scene;
+#[path = "falling/second.rs"]
+mod second;
+#[path = "falling/wide.rs"]
+mod wide;
 
 /// The seed of the training campaign is 1000; this one was never trained on.
 const SEED: u64 = 20_261;
@@ -50,14 +56,59 @@ fn a_campaign_of_unseen_tracks_reaches_the_figures() {
     assert_eq!(figures.glimpses.hits, figures.glimpses.all, "fewer than five points are undecidable");
     for (name, share) in [("dense", figures.inside_m), ("light", figures.inside_light_m)] {
         at_least(&format!("release inside the range, {name}"), share, limit(84.0, 87.0));
-        assert!(share.percent() <= limit(96.0, 93.0), "release inside the range, {name}: {share:?}");
+        // Half of this simulator's things are let go, which is the easiest to trace back.
+        assert!(share.percent() <= limit(96.0, 94.0), "release inside the range, {name}: {share:?}");
     }
+    let throws = ["Drop", "Gentle", "Hard", "Upward"].map(|throw| figures.cover[throw].percent());
+    let mean = throws.iter().sum::<f64>() / 4.0;
+    assert!((limit(84.0, 87.0)..=limit(95.0, 93.0)).contains(&mean), "release inside the range, by throw: {throws:?}");
     at_least("floor inside the range", figures.inside_floors, 87.0);
     at_least("at or above said", figures.edge_said, limit(100.0, 99.9));
     let median = campaign::median(&figures.ranges_good_storeys);
     assert!(median <= 2.0, "median range {median} storeys");
     let sure = &figures.reliability[9];
     assert!((sure.1 / sure.0.all as f64 - sure.0.percent() / 100.0).abs() < 0.04, "{:?}", figures.reliability);
+}
+
+#[test]
+fn a_second_simulator_with_other_laws_of_motion_tells_much_the_same() {
+    let long = std::env::var_os("GATEHOUSE_LONG").is_some();
+    let mut figures = Figures::default();
+    let plan = Plan { seed: SEED, scenes: if long { 1200 } else { 100 }, falls: 20, alikes: 20 };
+    second::play(plan, &mut |_, outcome| figures.add(&outcome));
+    figures.print();
+    // Nothing was chosen on it, so its limits are wider than the aims: they tell when robustness is lost.
+    let limit = |small: f64, large: f64| if long { large } else { small };
+    at_least("dense, drops and gentle throws", figures.soft, limit(97.5, 99.0));
+    at_least("dense, hard and upward throws", figures.hard, limit(91.0, 95.0));
+    at_least("dense with five points or more", figures.recall, limit(80.0, 84.0));
+    assert!(figures.false_dense.percent() <= limit(2.4, 1.7), "look-alikes called dense: {:?}", figures.false_dense);
+    assert_eq!(figures.glimpses.hits, figures.glimpses.all, "fewer than five points are undecidable");
+    at_least("release inside the range, dense", figures.inside_m, limit(83.0, 86.0));
+    at_least("release inside the range, light", figures.inside_light_m, limit(83.0, 86.0));
+    at_least("at or above said", figures.edge_said, limit(99.0, 99.8));
+}
+
+#[test]
+fn motions_of_no_particular_thing_are_seldom_called_dense() {
+    let mut called = campaign::Share::default();
+    for number in 0..60 {
+        let mut dice = dice::Dice::new(SEED + number);
+        let stage = campaign::stage(&mut dice);
+        for turn in 0..30 {
+            let defects = film::Defects::random(&mut dice, stage.scene.fps);
+            let (name, track) = wide::film_any(&stage.scene, &mut dice, defects);
+            let truth = campaign::Truth::Alike(campaign::AlikeTruth { name, light: false });
+            campaign::finish(&stage, truth, track, &mut |_, outcome| called.add(outcome.verdict.class == Class::Dense));
+            // Anything thrown with any speed is judged too, whatever comes out.
+            if turn % 10 == 0 {
+                let (_, fall) = wide::throw_any(&stage.scene, &mut dice, defects);
+                let verdict = judge(&stage.calibration, &campaign::event(&fall.track));
+                assert!((0.0..=1.0).contains(&verdict.probability), "{verdict:?}");
+            }
+        }
+    }
+    assert!(called.percent() <= 2.0, "{called:?}");
 }
 
 /// A camera 3 m up, 30 m away, looking at 20 storeys; and a stone that falls along its facade.

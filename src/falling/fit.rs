@@ -1,8 +1,7 @@
 //! Owns the description of a track as a fall: height, speed, drag, and how far in front of the facade, by Gauss-Newton for
 //! each of a ladder of terminal speeds; and the comparison with motions that are no fall.
 //!
-//! The seen height is `h + S (z - h)` with the lens at `h`, the true height `z` from [`drag`](super::drag) and the
-//! stretch `S = d / (d - depth - outward t)`, so an object thrown towards the camera is understood rather than refused.
+//! The geometry stands in [`descent`](super::descent): an object thrown towards the camera is understood rather than refused.
 //! Drag is not fitted as a number: every rung of the ladder keeps its own evidence, because early in a fall a stone and a
 //! paper bag look the same and the answer must say so.
 //!
@@ -11,9 +10,11 @@
 #![allow(clippy::needless_range_loop)] // formulas over rows and columns read best with indices
 
 use super::camera::Calibration;
+use super::descent::Problem;
 use super::drag;
-use super::linear::{self, Square};
+use super::linear::Square;
 use super::motion::{self, Fitted, Moments, Noise, ORDER};
+use super::others::{self, Others};
 use super::track::{Cleaned, Sample};
 
 /// Terminal speeds tried, m/s, heavy first, each with its share of belief within its kind. A brick reaches 40 and more, a full
@@ -40,8 +41,8 @@ pub(super) const DENSE_RUNGS: usize = 6;
 pub(super) const PARAMS: usize = 4;
 pub(super) const HEIGHT: usize = 0;
 pub(super) const SPEED: usize = 1;
-const DEPTH: usize = 2;
-const OUTWARD: usize = 3;
+pub(super) const DEPTH: usize = 2;
+pub(super) const OUTWARD: usize = 3;
 
 /// Beliefs about the parameters: mean and spread. Windows and balconies end within a metre or two of the plane; outward
 /// speeds are those of throws. Height comes from the track, speed from the room above it.
@@ -50,18 +51,14 @@ const SPREAD: [f64; PARAMS] = [30.0, 0.0, 0.7, 3.0];
 /// A thing thrown down from the roof starts with this, m/s; from there gravity does the rest.
 const THROWN_MAX_MS: f64 = 8.0;
 /// Towards the wall there is no room, m/s.
-const INWARD_MAX: f64 = -0.4;
+pub(super) const INWARD_MAX: f64 = -0.4;
 /// Steps of a search from afar, and of one from the neighbouring rung.
 const ROUNDS: usize = 6;
 const ROUNDS_NEAR: usize = 3;
 /// From this many points on, neighbours are joined to one point for the falls,
-const JOIN_FROM: usize = 30;
-/// if they lie no further apart, seconds: in that time gravity bends the path by less than 5 mm.
-const JOIN_MAX_S: f64 = 0.06;
-/// A step that would lower the squared misfit by less changes nothing anyone can see.
-const GAIN_MIN: f64 = 0.05;
-/// Nor does one that lowers a large misfit by less than this share.
-const GAIN_SHARE: f64 = 0.004;
+const JOIN_FROM: usize = 20;
+/// if they lie no further apart, seconds: in that time gravity shifts the mean of two points by 5 cm, all by the same.
+const JOIN_MAX_S: f64 = 0.2;
 /// Rungs this much less likely than the best (in ln) end the ladder: the next are worse still.
 const HOPELESS: f64 = 25.0;
 
@@ -72,8 +69,8 @@ pub(super) struct Rung {
     pub(super) params: [f64; PARAMS],
     pub(super) cov: Square<PARAMS>,
     /// Squared misfit of the heights, beliefs included.
-    chi_squared: f64,
-    occam: f64,
+    pub(super) chi_squared: f64,
+    pub(super) occam: f64,
     /// ln of the probability of the whole track under this rung, up to a constant shared by all descriptions.
     pub(super) ln_evidence: f64,
 }
@@ -82,10 +79,10 @@ pub(super) struct Rung {
 #[derive(Debug, Clone)]
 pub(super) struct Fit {
     pub(super) rungs: Vec<Rung>,
-    /// ln evidence of a dense fall, a light fall, and the best mixture of motions that are no fall.
+    /// ln evidence of a dense fall and a light fall; and of motions that are no fall.
     pub(super) ln_dense: f64,
     pub(super) ln_light: f64,
-    pub(super) ln_other: f64,
+    pub(super) others: Others,
     pub(super) noise: Noise,
     /// Squared misfit per point of the best fall.
     pub(super) misfit: f64,
@@ -99,23 +96,6 @@ pub(super) struct Fit {
     pub(super) start_t: f64,
     pub(super) duration_s: f64,
 }
-
-/// How heavy and along motion is spread for one kind of motion: height terms, along terms, share of belief.
-type Kind = ([f64; ORDER], [f64; ORDER], f64);
-
-/// Motions that are no fall, in apparent metres: an insect at the lens covers hundreds of them a second.
-const OTHERS: [Kind; 6] = [
-    // Gondola, cloth, somebody at a window.
-    ([30.0, 0.7, 0.7, 2.0], [30.0, 0.7, 0.7, 2.0], 0.15),
-    // Birds, drones: steady or turning gently.
-    ([30.0, 6.0, 1.0, 1.0], [30.0, 8.0, 1.0, 1.0], 0.25),
-    ([30.0, 8.0, 4.0, 4.0], [30.0, 8.0, 4.0, 4.0], 0.25),
-    // Rain and snow at the lens: steady, any speed.
-    ([30.0, 30.0, 0.7, 0.7], [30.0, 15.0, 0.7, 0.7], 0.15),
-    // Insects, dives, shaking: anything.
-    ([30.0, 15.0, 12.0, 20.0], [30.0, 12.0, 8.0, 15.0], 0.15),
-    ([30.0, 40.0, 60.0, 100.0], [30.0, 40.0, 60.0, 100.0], 0.05),
-];
 
 /// Sideways motion of a dense and of a light fall.
 const ALONG_DENSE: [f64; ORDER] = [30.0, 3.5, 1.0, 0.6];
@@ -131,12 +111,12 @@ pub(super) fn fit(calibration: &Calibration, track: &Cleaned) -> Option<Fit> {
     let up = motion::moments(points.iter().map(|p| (p.t, p.height_m, p.weight)));
     let along = motion::moments(points.iter().map(|p| (p.t, p.along_m, p.along_weight)));
     let count = 2.0 * samples.len() as f64;
-    let ln_other = others(&up, &along, count)?;
     let free = up.fit(&[30.0, 60.0, 60.0, 1e-3])?;
     let scale = scale_error(calibration, samples);
     let side = along.fit(&ALONG_DENSE)?;
     let turn = along.fit(&[30.0, 60.0, 60.0, 1e-3])?;
     let (joined, rough) = join(&points, &up, &free);
+    let others = others::weigh(calibration, samples, &noise, (&points, &joined, rough), (&up, &along))?;
     let mut rungs = climb(calibration, (&joined, rough), &up, &free, scale);
     for rung in &mut rungs {
         rung.chi_squared += rough;
@@ -163,12 +143,12 @@ pub(super) fn fit(calibration: &Calibration, track: &Cleaned) -> Option<Fit> {
     Some(Fit {
         ln_dense: mixed(0..DENSE_RUNGS),
         ln_light: mixed(DENSE_RUNGS..LADDER.len()),
-        ln_other,
+        others,
         noise,
         misfit: best / samples.len() as f64,
-        acceleration: (-(free.terms[2] + free.terms[3] * middle), free.cov[2][2].max(0.0).sqrt()),
+        acceleration: (-(free.terms[2] + free.terms[3] * middle), free.acceleration_error()),
         along_ms,
-        twist_ms2: (turn.terms[2].abs() - 2.0 * turn.cov[2][2].max(0.0).sqrt()).max(0.0),
+        twist_ms2: (turn.terms[2].abs() - 2.0 * turn.acceleration_error()).max(0.0),
         start_t: start,
         duration_s,
         rungs,
@@ -181,6 +161,8 @@ fn join(points: &[Point], up: &Moments, free: &Fitted) -> (Vec<Point>, f64) {
         return (points.to_vec(), 0.0);
     }
     let miss = |point: &Point| point.height_m - up.offset - free.at(point.t);
+    // A track that was thinned over many seconds is no fall; it is joined all the same, for the time it costs.
+    let reach_s = JOIN_MAX_S.max(1.5 * points[points.len() - 1].t / points.len() as f64);
     let mut joined = Vec::with_capacity(points.len());
     let mut rough = 0.0;
     let mut rest = points;
@@ -188,7 +170,7 @@ fn join(points: &[Point], up: &Moments, free: &Fitted) -> (Vec<Point>, f64) {
         rest = others;
         let mut point = *first;
         if let [second, others @ ..] = others
-            && second.t - first.t <= JOIN_MAX_S
+            && second.t - first.t <= reach_s
         {
             rest = others;
             let weight = first.weight + second.weight;
@@ -203,13 +185,16 @@ fn join(points: &[Point], up: &Moments, free: &Fitted) -> (Vec<Point>, f64) {
     (joined, rough)
 }
 
+/// One point with its weights.
 #[derive(Debug, Clone, Copy)]
-struct Point {
-    t: f64,
-    height_m: f64,
-    weight: f64,
-    along_m: f64,
-    along_weight: f64,
+pub(super) struct Point {
+    /// Seconds after the first.
+    pub(super) t: f64,
+    pub(super) height_m: f64,
+    /// 1/m².
+    pub(super) weight: f64,
+    pub(super) along_m: f64,
+    pub(super) along_weight: f64,
 }
 
 impl Point {
@@ -229,17 +214,8 @@ fn scale_error(calibration: &Calibration, samples: &[Sample]) -> f64 {
     (error / length).min(0.2)
 }
 
-fn others(up: &Moments, along: &Moments, count: f64) -> Option<f64> {
-    let mut found = [f64::NEG_INFINITY; OTHERS.len()];
-    for (place, (high, side, belief)) in found.iter_mut().zip(&OTHERS) {
-        let (high, side) = (up.fit(high)?, along.fit(side)?);
-        *place = belief.ln() + ln_evidence(high.chi_squared + side.chi_squared, high.occam + side.occam, count);
-    }
-    Some(ln_sum(found.into_iter()))
-}
-
 /// ln of the evidence with the noise known only about as well as the points tell: heavy-tailed in the misfit.
-fn ln_evidence(chi_squared: f64, occam: f64, count: f64) -> f64 {
+pub(super) fn ln_evidence(chi_squared: f64, occam: f64, count: f64) -> f64 {
     const BELIEF: f64 = 4.0;
     -0.5 * (count + BELIEF) * ((chi_squared + BELIEF) / (count + BELIEF)).ln() - 0.5 * occam
 }
@@ -275,16 +251,22 @@ fn climb(
     let mut rungs: Vec<Rung> = Vec::with_capacity(LADDER.len());
     let (mut best, mut before) = (f64::INFINITY, f64::INFINITY);
     let count = 2.0 * points.len() as f64;
-    for (terminal, _) in LADDER {
+    let mut left = LOOKS / points.len().max(1);
+    for (index, (terminal, _)) in LADDER.into_iter().enumerate() {
         let problem = Problem { points, lens_m, distance_m, terminal, mean, spread };
-        let Some(mut rung) = problem.descend(params, if rungs.is_empty() { ROUNDS } else { ROUNDS_NEAR }) else {
+        // Four looks for every rung to come: where it is, and a few steps.
+        let mut looks = left.saturating_sub(4 * (LADDER.len() - 1 - index)).max(2);
+        let given = looks;
+        let Some(mut rung) = problem.descend(params, if rungs.is_empty() { ROUNDS } else { ROUNDS_NEAR }, &mut looks)
+        else {
             break;
         };
         if rungs.is_empty() && rung.chi_squared > count + ASTRAY {
             // A hard throw towards a near camera looks like anything; its valley is seldom found from the usual start.
-            let other = problem.descend(thrown_outward(params, -free.terms[1], lens_m, distance_m), ROUNDS);
+            let other = problem.descend(thrown_outward(params, -free.terms[1], lens_m, distance_m), ROUNDS, &mut looks);
             rung = other.filter(|other| other.chi_squared < rung.chi_squared).unwrap_or(rung);
         }
+        left = left.saturating_sub(given - looks);
         params = rung.params;
         let misfit = rung.chi_squared;
         rungs.push(rung);
@@ -308,125 +290,14 @@ fn thrown_outward(usual: [f64; PARAMS], sinking: f64, lens_m: f64, distance_m: f
     params
 }
 
+/// Looks at single points that one event may cost: some 100 µs of a desk computer.
+const LOOKS: usize = 1700;
 /// Outward speed of a hard throw, m/s.
 const OUTWARD_HARD_MS: f64 = 5.0;
 /// Squared misfit beyond what the points would have by chance, from which another start is tried.
 const ASTRAY: f64 = 30.0;
 /// So many rungs are always climbed.
 const RUNGS_MIN: usize = 3;
-
-struct Problem<'a> {
-    points: &'a [Point],
-    lens_m: f64,
-    distance_m: f64,
-    terminal: f64,
-    mean: [f64; PARAMS],
-    spread: [f64; PARAMS],
-}
-
-struct Normal {
-    information: Square<PARAMS>,
-    gradient: [f64; PARAMS],
-    chi_squared: f64,
-}
-
-impl Normal {
-    /// The step with one parameter going exactly so far and no further.
-    fn held_at(&self, param: usize, way: f64) -> Option<[f64; PARAMS]> {
-        const FIRM: f64 = 1e6;
-        let (mut information, mut gradient) = (self.information, self.gradient);
-        information[param][param] += FIRM;
-        gradient[param] += FIRM * way;
-        Some(linear::solve(&linear::cholesky(&information)?, &gradient))
-    }
-}
-
-impl Problem<'_> {
-    fn descend(&self, start: [f64; PARAMS], rounds: usize) -> Option<Rung> {
-        let mut params = start;
-        let mut normal = self.normal(&params);
-        for _ in 0..rounds {
-            let mut step = linear::solve(&linear::cholesky(&normal.information)?, &normal.gradient);
-            if params[OUTWARD] - step[OUTWARD] < INWARD_MAX {
-                step = normal.held_at(OUTWARD, params[OUTWARD] - INWARD_MAX)?;
-            }
-            let gain: f64 = step.iter().zip(&normal.gradient).map(|(step, slope)| step * slope).sum();
-            if gain.abs() < GAIN_MIN.max(GAIN_SHARE * normal.chi_squared) {
-                break;
-            }
-            let (mut share, mut better) = (1.0, false);
-            // A full step that makes things worse is halved: twice is enough near a solution.
-            for _ in 0..3 {
-                let mut next = params;
-                for (value, step) in next.iter_mut().zip(step) {
-                    *value -= share * step;
-                }
-                self.bound(&mut next);
-                let there = self.normal(&next);
-                if there.chi_squared <= normal.chi_squared {
-                    (params, normal) = (next, there);
-                    better = true;
-                    break;
-                }
-                share *= 0.4;
-            }
-            if !better {
-                break;
-            }
-        }
-        let low = linear::cholesky(&normal.information)?;
-        let beliefs: f64 = self.spread.iter().map(|spread| 2.0 * spread.ln()).sum();
-        Some(Rung {
-            terminal_ms: self.terminal,
-            params,
-            cov: linear::inverse(&low),
-            chi_squared: normal.chi_squared,
-            occam: beliefs + linear::ln_det(&low),
-            ln_evidence: f64::NEG_INFINITY,
-        })
-    }
-
-    /// Keeps a step inside what the formulas cover.
-    fn bound(&self, params: &mut [f64; PARAMS]) {
-        params[SPEED] = params[SPEED].clamp(-40.0, 80.0);
-        params[DEPTH] = params[DEPTH].clamp(-0.3 * self.distance_m, 0.6 * self.distance_m);
-        params[OUTWARD] = params[OUTWARD].clamp(INWARD_MAX, 15.0);
-    }
-
-    fn normal(&self, params: &[f64; PARAMS]) -> Normal {
-        let mut information = [[0.0; PARAMS]; PARAMS];
-        let mut gradient = [0.0; PARAMS];
-        let mut chi_squared = 0.0;
-        for point in self.points {
-            let (fallen, by_speed) = drag::fallen(params[SPEED], self.terminal, point.t);
-            let gap = (self.distance_m - params[DEPTH] - params[OUTWARD] * point.t).max(0.25 * self.distance_m);
-            let stretch = self.distance_m / gap;
-            let above = params[HEIGHT] - fallen - self.lens_m;
-            let by_depth = above * stretch / gap;
-            let slopes = [stretch, -stretch * by_speed, by_depth, by_depth * point.t];
-            let miss = self.lens_m + stretch * above - point.height_m;
-            chi_squared += point.weight * miss * miss;
-            for row in 0..PARAMS {
-                let weighted = point.weight * slopes[row];
-                gradient[row] += weighted * miss;
-                for col in 0..=row {
-                    information[row][col] += weighted * slopes[col];
-                }
-            }
-        }
-        for row in 0..PARAMS {
-            let weight = self.spread[row].powi(-2);
-            let miss = params[row] - self.mean[row];
-            information[row][row] += weight;
-            gradient[row] += weight * miss;
-            chi_squared += weight * miss * miss;
-            for col in row + 1..PARAMS {
-                information[row][col] = information[col][row];
-            }
-        }
-        Normal { information, gradient, chi_squared }
-    }
-}
 
 /// Movement towards the camera that matters sideways, as a share of the distance.
 const DRIVEN_SHARE: f64 = 0.02;

@@ -15,7 +15,7 @@ pub(super) const ORDER: usize = 4;
 const NOISE_PX: f64 = 1.5;
 const NOISE_POINTS: f64 = 4.0;
 /// The facade and the object's own centre are not known better than this, metres.
-const MODEL_ERROR_M: f64 = 0.03;
+pub(super) const MODEL_ERROR_M: f64 = 0.03;
 
 /// Weighted moments of one axis over the basis `1, t, t²/2, t³/6`.
 #[derive(Debug, Clone)]
@@ -32,7 +32,7 @@ pub(super) struct Moments {
 pub(super) struct Fitted {
     /// Position (less offset), speed, acceleration, jerk at time 0.
     pub(super) terms: [f64; ORDER],
-    pub(super) cov: Square<ORDER>,
+    low: Square<ORDER>,
     /// Squared misfit, prior included.
     pub(super) chi_squared: f64,
     /// The part of -2 ln evidence that does not depend on the data.
@@ -83,14 +83,19 @@ impl Moments {
         let explained: f64 = terms.iter().zip(&self.right).map(|(term, right)| term * right).sum();
         Some(Fitted {
             terms,
-            cov: linear::inverse(&low),
             chi_squared: (self.square - explained).max(0.0),
             occam: occam + linear::ln_det(&low),
+            low,
         })
     }
 }
 
 impl Fitted {
+    /// Standard error of the acceleration.
+    pub(super) fn acceleration_error(&self) -> f64 {
+        linear::solve(&self.low, &[0.0, 0.0, 1.0, 0.0])[2].max(0.0).sqrt()
+    }
+
     pub(super) fn at(&self, t: f64) -> f64 {
         let [place, speed, acceleration, jerk] = self.terms;
         place + t * (speed + t * (acceleration / 2.0 + t * jerk / 6.0))

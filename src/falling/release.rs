@@ -12,13 +12,15 @@ use super::fit::{DENSE_RUNGS, Fit, HEIGHT, SPEED};
 
 const BINS: usize = 320;
 /// Rungs and times with less than this share are skipped.
-const SHARE_MIN: f64 = 0.005;
+const SHARE_MIN: f64 = 0.01;
 
 /// How the track began.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Beginning {
     /// The first point is at the edge of the picture: released out of sight.
     pub(super) at_edge: bool,
+    /// Share of belief that releases below the edge keep.
+    pub(super) below_share: f64,
     /// Time between frames, seconds.
     pub(super) frame_s: f64,
     /// Highest place a thing can be let go from, metres.
@@ -29,8 +31,16 @@ pub(super) struct Beginning {
     pub(super) error_m: f64,
     /// Factor on all errors for what the model leaves out.
     pub(super) widen: f64,
-    /// Share of belief left outside of a closed range (both sides) and below an open one.
-    pub(super) outside: (f64, f64),
+    /// Shares of belief left outside of a stated range.
+    pub(super) outside: Outside,
+}
+
+/// Shares of belief left below and above a closed range, and below an open one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Outside {
+    pub(super) below: f64,
+    pub(super) above: f64,
+    pub(super) below_open: f64,
 }
 
 /// Release heights, metres.
@@ -48,13 +58,12 @@ pub(super) struct Release {
 /// The range of release heights.
 pub(super) fn range(fit: &Fit, shares: &[f64], beginning: Beginning) -> Option<Release> {
     let histogram = Histogram::of(fit, shares, beginning)?;
-    let (low, high) =
-        (histogram.quantile(beginning.outside.0 / 2.0), histogram.quantile(1.0 - beginning.outside.0 / 2.0));
+    let (low, high) = (histogram.quantile(beginning.outside.below), histogram.quantile(1.0 - beginning.outside.above));
     let above_sight = 1.0 - histogram.below(beginning.sight_m);
     Some(Release {
         low_m: low,
         high_m: high,
-        one_sided_low_m: histogram.quantile(beginning.outside.1),
+        one_sided_low_m: histogram.quantile(beginning.outside.below_open),
         median_m: histogram.quantile(0.5),
         above_sight,
     })
@@ -69,38 +78,42 @@ struct Histogram {
     sum: f64,
 }
 
-/// Speeds of release, downwards positive, with equal belief within each group: let go or pushed level, gently, hard down,
-/// upwards. Values at the middles of equal shares of normal distributions (0 ± 0.3, 0 ± 1.2, 3 ± 3, -4 ± 2.2 m/s).
-const THROWS: [(f64, f64); 19] = [
-    (-0.42, 0.09),
-    (-0.16, 0.09),
-    (0.0, 0.09),
-    (0.16, 0.09),
-    (0.42, 0.09),
-    (-1.7, 0.06),
-    (-0.65, 0.06),
-    (0.05, 0.06),
-    (0.65, 0.06),
-    (1.7, 0.06),
-    (0.4, 0.03),
+/// Speeds of release, downwards positive, each with its share of belief: let go or pushed level (0 ± 0.3 m/s), gently
+/// (0 ± 1.2), hard down (to 10), upwards (to 10).
+const THROWS: [(f64, f64); 22] = [
+    (-0.42, 0.05),
+    (-0.16, 0.05),
+    (0.0, 0.05),
+    (0.16, 0.05),
+    (0.42, 0.05),
+    (-1.7, 0.05),
+    (-0.65, 0.05),
+    (0.05, 0.05),
+    (0.65, 0.05),
+    (1.7, 0.05),
+    (0.5, 0.03),
     (2.2, 0.03),
     (3.8, 0.03),
-    (6.4, 0.03),
-    (-1.0, 0.026),
-    (-2.6, 0.026),
-    (-4.0, 0.026),
-    (-5.4, 0.026),
-    (-7.0, 0.026),
+    (6.0, 0.03),
+    (9.0, 0.02),
+    (-1.0, 0.05),
+    (-2.2, 0.05),
+    (-3.4, 0.05),
+    (-4.6, 0.05),
+    (-5.8, 0.05),
+    (-7.4, 0.05),
+    (-9.5, 0.03),
 ];
-/// Speeds around the fitted one that are tried, in standard errors.
-const NODES: i32 = 5;
+/// Speeds around the fitted one that are tried on either side, and how far apart they are, in standard errors.
+const NODES: i32 = 3;
+const NODE_STEP: f64 = 0.75;
 /// Nodes and weights of the normal distribution for the spread of one height.
 const SPREAD: [(f64, f64); 5] = [(-2.0, 0.067), (-1.0, 0.2459), (0.0, 0.3742), (1.0, 0.2459), (2.0, 0.067)];
 /// Gusts move a dense thing and a light one by about this much, m/s.
 const GUST_DENSE: f64 = 0.1;
-const GUST_LIGHT: f64 = 0.6;
+const GUST_LIGHT: f64 = 0.7;
 /// What gusts and sailing do to the height of a light thing on its way, metres.
-const SAIL_M: f64 = 0.7;
+const SAIL_M: f64 = 1.2;
 /// From this share of the terminal speed on, how long it has been falling cannot be read from the speed.
 const STEADY_FROM: f64 = 0.965;
 
@@ -124,41 +137,51 @@ impl Histogram {
                 .sqrt()
                 .hypot(beginning.error_m)
                 .hypot(sail);
-            let drop = Drop { terminal: rung.terminal_ms, error: own };
+            let terminal = rung.terminal_ms;
+            let drop =
+                Drop { terminal, error: own, releases: THROWS.map(|(speed, _)| drag::since_apex(speed, terminal)) };
             let mut nodes = 0.0;
             for step in -NODES..=NODES {
-                nodes += (-0.125 * f64::from(step * step)).exp();
+                nodes += (-0.5 * (NODE_STEP * f64::from(step)).powi(2)).exp();
             }
             let before = histogram.sum;
             for step in -NODES..=NODES {
-                let sigmas = 0.5 * f64::from(step);
+                let sigmas = NODE_STEP * f64::from(step);
                 let speed = rung.params[SPEED] + sigmas * speed_error;
                 let height = rung.params[HEIGHT] + tied * sigmas * speed_error;
                 let weight = (-0.5 * sigmas * sigmas).exp() / nodes;
-                histogram.add_throws(drop, height, speed, weight, beginning);
+                histogram.add_throws(&drop, height, speed, weight, beginning);
             }
             let sigmas = (rung.terminal_ms - rung.params[SPEED]) / speed_error;
             let density = (-0.5 * sigmas * sigmas).exp() / (2.507 * speed_error);
-            histogram.add_steady(drop, rung.params[HEIGHT], density, beginning);
+            histogram.add_steady(&drop, rung.params[HEIGHT], density, beginning);
             histogram.settle(before, *share);
         }
         (histogram.sum > 0.0).then_some(histogram)
     }
 
     /// Every speed of release that leads to the state at the first point.
-    fn add_throws(&mut self, drop: Drop, height: f64, speed: f64, weight: f64, beginning: Beginning) {
+    fn add_throws(&mut self, drop: &Drop, height: f64, speed: f64, weight: f64, beginning: Beginning) {
         let q = speed / drop.terminal;
         if q.abs() > STEADY_FROM && q > 0.0 && q < 1.0 / STEADY_FROM {
             return;
         }
         let (now_s, below_m) = drag::since_apex(speed, drop.terminal);
         let braking = (1.0 - q * q.abs()).abs().max(0.05) * drag::GRAVITY;
-        for (release, belief) in THROWS {
+        if !beginning.at_edge {
+            // Seen with the first frame or two: the speed of release is the one that is seen, less what a frame adds.
+            for frames in [0.25, 0.75, 1.25] {
+                let back = frames * beginning.frame_s;
+                let release = speed - (1.0 - q * q.abs()) * drag::GRAVITY * back;
+                let belief = weight * AT_ONCE / 3.0 * thrown_with(release);
+                self.add(height + f64::midpoint(speed, release) * back, drop.error, belief, beginning);
+            }
+        }
+        for ((release, belief), (then_s, then_m)) in THROWS.into_iter().zip(drop.releases) {
             // A throw faster than the terminal speed is braked down to it, never below.
             if (release > drop.terminal) != (q > 1.0) {
                 continue;
             }
-            let (then_s, then_m) = drag::since_apex(release, drop.terminal);
             let back = now_s - then_s;
             if back >= 0.0 {
                 let belief = weight * belief * time_unseen(back, beginning) / braking;
@@ -168,7 +191,7 @@ impl Histogram {
     }
 
     /// Falling at the terminal speed already: any time back fits.
-    fn add_steady(&mut self, drop: Drop, height: f64, density: f64, beginning: Beginning) {
+    fn add_steady(&mut self, drop: &Drop, height: f64, density: f64, beginning: Beginning) {
         let unit_s = drop.terminal / drag::GRAVITY;
         if density < 1e-6 || drop.terminal > 60.0 {
             return;
@@ -199,7 +222,14 @@ impl Histogram {
 
     fn add(&mut self, height: f64, error: f64, belief: f64, beginning: Beginning) {
         let hidden = beginning.at_edge && height < beginning.sight_m - SIGHT_SLACK_M;
-        if hidden || height < 0.2 || height > beginning.top_m || belief <= 0.0 {
+        let belief = if hidden { belief * beginning.below_share } else { belief };
+        if height < 0.2 || height > beginning.top_m || belief <= 0.0 {
+            return;
+        }
+        if error < 0.3 * self.width_m {
+            let bin = ((height - self.from_m) / self.width_m).clamp(0.0, BINS as f64 - 1.0);
+            self.fresh[whole(bin)] += belief;
+            self.sum += belief;
             return;
         }
         for (node, weight) in SPREAD {
@@ -235,10 +265,11 @@ fn whole(number: f64) -> usize {
     number as usize
 }
 
-#[derive(Clone, Copy)]
 struct Drop {
     terminal: f64,
     error: f64,
+    /// Seconds since the highest point and metres below it for every speed of [`THROWS`].
+    releases: [(f64, f64); THROWS.len()],
 }
 
 /// What enters the picture was released above its edge, give or take the size of the thing, metres.
@@ -246,14 +277,26 @@ const SIGHT_SLACK_M: f64 = 0.5;
 /// A steady fall is followed back so far, seconds: 60 m at 5 m/s.
 const BACK_MAX_S: f64 = 12.0;
 
-/// Belief per second about the time between release and the first point.
+/// Belief that a thing is seen with the first frames after its release, where the picture shows the place of release.
+const AT_ONCE: f64 = 0.4;
+
+/// Belief per m/s about the speed of release: the distributions behind [`THROWS`].
+fn thrown_with(speed: f64) -> f64 {
+    const PARTS: [(f64, f64, f64); 4] = [(0.25, 0.0, 0.3), (0.25, 0.0, 1.2), (0.15, 3.0, 3.2), (0.35, -4.2, 2.8)];
+    let part = |(share, mean, spread): (f64, f64, f64)| {
+        share / (2.507 * spread) * (-0.5 * ((speed - mean) / spread).powi(2)).exp()
+    };
+    PARTS.into_iter().map(part).sum()
+}
+
+/// Belief per second about the time between release and the first point, beyond the first frames.
 fn time_unseen(back_s: f64, beginning: Beginning) -> f64 {
     if beginning.at_edge {
         // Just above the picture as likely as the whole second before.
         return 0.1 + (-back_s / 0.8).exp();
     }
-    let frame = beginning.frame_s.max(0.01);
-    let at_once = if back_s < 1.5 * frame { 1.0 / (1.5 * frame) } else { 0.0 };
-    let tail = |mean: f64| (-back_s / mean).exp() / mean;
-    0.5 * at_once + 0.3 * tail(0.3) + 0.15 * tail(1.0) + 0.05 * tail(5.0)
+    // Means of 5, 1 and 1/3 seconds, from one exponential.
+    let slow = (-back_s / 5.0).exp();
+    let middle = slow.powi(5);
+    0.05 / 5.0 * slow + 0.15 * middle + 0.4 * 3.0 * middle.powi(3)
 }

@@ -7,8 +7,10 @@
 use super::camera::Calibration;
 use super::{Event, TrackPoint};
 
-/// Points looked at; a longer track is thinned evenly. Past about fifty points the error is the building's, not ours.
-pub const POINTS_MAX: usize = 48;
+/// Points looked at; a longer track is thinned evenly between its ends. Past about forty points the error is the building's, not ours.
+pub const POINTS_MAX: usize = 40;
+/// Points at either end that are always kept: they say whether the thing came through the edge.
+const ENDS: usize = 4;
 /// Fewer distinct points carry no acceleration with an error: five, by the field rule that a shorter track is "suspected".
 pub const DISTINCT_MIN: usize = 5;
 /// Two points closer in time than this are the same frame, seconds.
@@ -45,6 +47,8 @@ pub struct Cleaned {
     /// It came into the picture through the top or a side: the first box touches the edge, or lies within one step and a
     /// half of motion from it.
     pub starts_at_edge: bool,
+    /// It came through the top, so its release was above the picture; beside the picture it may have been at any height.
+    pub through_top: bool,
     /// It left the picture downwards or sideways, or came near the ground: a stone does not stop in the air.
     pub ends_at_edge: bool,
     /// Median time between points, seconds.
@@ -71,8 +75,16 @@ pub fn clean(calibration: &Calibration, event: &Event) -> Option<Cleaned> {
     let frame = calibration.frame();
     // A wild point first hides where the track began.
     let unread_s = (kept[0].t - points[0].t).clamp(0.0, 2.0 * step_s);
-    let starts_at_edge = touches_edge(first, frame) || enters(&kept, frame, STEPS_BEFORE * step_s + unread_s);
-    Some(Cleaned { starts_at_edge, ends_at_edge: ends(&kept, frame, step_s), step_s, samples: kept })
+    let touches = touches_edge(first, frame);
+    let enters = enters(&kept, frame, STEPS_BEFORE * step_s + unread_s);
+    let starts_at_edge = touches.0 || touches.1 || enters.0 || enters.1;
+    Some(Cleaned {
+        starts_at_edge,
+        through_top: touches.0 || enters.0,
+        ends_at_edge: ends(&kept, frame, step_s),
+        step_s,
+        samples: kept,
+    })
 }
 
 /// Median time between points as they were sent; `None` where all have the same time.
@@ -96,7 +108,16 @@ fn distinct(event: &Event) -> Vec<TrackPoint> {
         .filter(|point| point.t.is_finite() && point.t.abs() < 1e12 && sane(point.x) && sane(point.y))
         .copied()
         .collect();
-    points.sort_by(|a, b| a.t.total_cmp(&b.t).then(a.y.total_cmp(&b.y)));
+    // By everything, so that the order of arrival cannot matter.
+    let box_of = |point: &TrackPoint| (point.w.unwrap_or(-1.0), point.h.unwrap_or(-1.0));
+    points.sort_by(|a, b| {
+        let (of_a, of_b) = (box_of(a), box_of(b));
+        a.t.total_cmp(&b.t)
+            .then(a.y.total_cmp(&b.y))
+            .then(a.x.total_cmp(&b.x))
+            .then(of_a.0.total_cmp(&of_b.0))
+            .then(of_a.1.total_cmp(&of_b.1))
+    });
     // A frame sent twice has the same place to the last digit, with the same time or the next.
     points.dedup_by(|later, kept| {
         (later.x - kept.x).abs() < 1e-9 && (later.y - kept.y).abs() < 1e-9 && later.t - kept.t < 1.0
@@ -111,26 +132,31 @@ fn thin(points: Vec<TrackPoint>) -> Vec<TrackPoint> {
     if points.len() <= POINTS_MAX {
         return points;
     }
-    let last = points.len() - 1;
-    (0..POINTS_MAX).map(|index| points[index * last / (POINTS_MAX - 1)]).collect()
+    let between = &points[ENDS..points.len() - ENDS];
+    let wanted = POINTS_MAX - 2 * ENDS;
+    let mut thinned = points[..ENDS].to_vec();
+    // The middle one of every stretch.
+    thinned.extend((0..wanted).map(|index| between[(2 * index + 1) * between.len() / (2 * wanted)]));
+    thinned.extend_from_slice(&points[points.len() - ENDS..]);
+    thinned
 }
 
 /// Steps of motion before the first point in which the edge must lie: one, and half a one for noise and jitter.
 const STEPS_BEFORE: f64 = 1.5;
 
-/// Whether it was outside of the picture shortly before its first point, by its own first speed: above it or beside it.
-fn enters(samples: &[Sample], frame: (f64, f64), before_s: f64) -> bool {
-    let [first, .., last] = &samples[..samples.len().min(4)] else { return false };
+/// Whether it was outside of the picture shortly before its first point, by its own first speed: above it, beside it.
+fn enters(samples: &[Sample], frame: (f64, f64), before_s: f64) -> (bool, bool) {
+    let [first, .., last] = &samples[..samples.len().min(4)] else { return (false, false) };
     let span = last.t - first.t;
     if span <= 0.0 {
-        return false;
+        return (false, false);
     }
     let before = before_s / span;
     let (across, down) = ((last.col - first.col) * before, (last.row - first.row) * before);
     let slack = EDGE_SHARE * frame.1;
-    down > 0.0 && first.row - down < slack
-        || across > slack && first.col - across < slack
-        || across < -slack && first.col - across > frame.0 - slack
+    let beside =
+        across > slack && first.col - across < slack || across < -slack && first.col - across > frame.0 - slack;
+    (down > 0.0 && first.row - down < slack, beside)
 }
 
 /// Whether it would have left the picture shortly after its last point, or was about to touch the ground.
@@ -149,10 +175,11 @@ fn ends(samples: &[Sample], frame: (f64, f64), step_s: f64) -> bool {
 /// Cars and hedges hide the last stretch, metres.
 const GROUND_M: f64 = 3.0;
 
-fn touches_edge(point: &TrackPoint, frame: (f64, f64)) -> bool {
+/// The top, a side.
+fn touches_edge(point: &TrackPoint, frame: (f64, f64)) -> (bool, bool) {
     let margin = EDGE_PX.max(EDGE_SHARE * frame.1);
     let (half_w, half_h) = (half(point.w), half(point.h));
-    point.y - half_h <= margin || point.x - half_w <= margin || point.x + half_w >= frame.0 - margin
+    (point.y - half_h <= margin, point.x - half_w <= margin || point.x + half_w >= frame.0 - margin)
 }
 
 /// A box this close to the border counts as touching it: the larger of pixels and share of the height.
@@ -217,7 +244,7 @@ fn drop_wild(samples: &[Sample]) -> Vec<Sample> {
     for turn in 0..CURVES {
         let Some(curve) = Curve::through(samples, triple(turn, count)) else { continue };
         let misses: Vec<(f64, f64)> = samples.iter().map(|sample| curve.miss_px(sample)).collect();
-        let mut sorted: Vec<f64> = misses.iter().map(|miss| miss.0.hypot(miss.1)).collect();
+        let mut sorted: Vec<f64> = misses.iter().map(|miss| miss.0 * miss.0 + miss.1 * miss.1).collect();
         // Three points agree by construction; the 60 % point leaves room for wild ones.
         let rank = (count * 3 / 5).clamp(3, count - 1);
         let (_, typical, _) = sorted.select_nth_unstable_by(rank, f64::total_cmp);
@@ -226,7 +253,7 @@ fn drop_wild(samples: &[Sample]) -> Vec<Sample> {
         }
     }
     let Some((typical, misses)) = best else { return samples.to_vec() };
-    let limit = FORGIVEN_PX.max(7.0 * typical);
+    let limit = FORGIVEN_PX.max(7.0 * typical.sqrt());
     let keeps = |index: &usize| misses[*index].0.hypot(misses[*index].1) <= limit || follows(&misses, *index, limit);
     (0..count).filter(keeps).map(|index| samples[index]).collect()
 }

@@ -2,14 +2,15 @@
 //!
 //! Nothing here judges by time alone: every figure stands beside what a bare loop, or plain inserts, cost on the same
 //! machine in the same minute. Roles to be called: `whole` (the comparison), `latency` (from the wire to the event stream),
-//! `idle` (memory), `rules` (a reading through the rules), `predict` (what learning costs). Roles that those start: `farm`
-//! (devices), `loop` (a bare tokio-modbus client that drops what it reads), `gateway` (gatehouse with a scan period that no
-//! site file may have).
+//! `idle` (memory), `rules` (a reading through the rules), `predict` (what learning costs), `falling` (an event of a falling
+//! object). Roles that those start: `farm` (devices), `loop` (a bare tokio-modbus client that drops what it reads), `gateway`
+//! (gatehouse with a scan period that no site file may have).
 
 // Writing to a String cannot fail.
 #![allow(clippy::let_underscore_must_use)]
 
 mod bare;
+mod falling;
 mod farm;
 mod latency;
 mod predict;
@@ -33,8 +34,9 @@ fn main() -> ExitCode {
         "latency" => runtime.block_on(latency::run(&rest)),
         "rules" => rules::run(),
         "predict" => predict::run(),
+        "falling" => falling::run(),
         "gateway" => scene::gateway(&rest),
-        other => Err(format!("`{other}` is not a role; use whole, latency, idle, rules or predict")),
+        other => Err(format!("`{other}` is not a role; use whole, latency, idle, rules, predict or falling")),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -34,6 +34,18 @@ impl Body {
         matches!(self, Self::Bottle | Self::Can | Self::Brick | Self::FlowerPot)
     }
 
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::CigaretteEnd => "cigarette end",
+            Self::Paper => "paper",
+            Self::FoodBag => "food bag",
+            Self::Bottle => "bottle",
+            Self::Can => "can",
+            Self::Brick => "brick",
+            Self::FlowerPot => "flower pot",
+        }
+    }
+
     /// Mass (kg), area (m²), drag coefficient, size (m), lift share, wobble of the centre (share of size).
     fn make(self, dice: &mut Dice) -> Make {
         let (mass, area, drag, lift) = match self {
@@ -106,9 +118,15 @@ fn window(scene: &Scene, dice: &mut Dice) -> (Vec3, f64) {
 
 /// A fall in that scene, filmed.
 pub(crate) fn fall(scene: &Scene, dice: &mut Dice, body: Body, throw: Throw, defects: Defects) -> Fall {
+    let from_hand = velocity(throw, dice);
+    fall_with(scene, dice, body, from_hand, defects)
+}
+
+/// A fall that begins with the given velocity, filmed.
+pub(crate) fn fall_with(scene: &Scene, dice: &mut Dice, body: Body, from_hand: Vec3, defects: Defects) -> Fall {
     let make = body.make(dice);
     let (start, release_m) = window(scene, dice);
-    let path = flight(&make, start, velocity(throw, dice), dice);
+    let path = flight(&make, start, from_hand, dice);
     let impact = *path.last().expect("a path has a start");
     let end_s = (path.len() - 1) as f64 * STEP_S;
     let wobble = dice.within(0.0, 0.12) * make.size;

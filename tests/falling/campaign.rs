@@ -1,24 +1,36 @@
 //! Many simulated events through the real estimator, and the figures that must come out.
 
+use std::time::Duration;
+
 use gatehouse::falling::site::CamerasFile;
 use gatehouse::falling::{Calibration, Class, Event, TrackPoint, Verdict, judge};
 
-use crate::bodies::{self, BODIES, Body, THROWS, Throw};
+use rustix::time::{ClockId, Timespec, clock_gettime};
+
+use crate::bodies::{self, BODIES, THROWS, Throw};
 use crate::dice::Dice;
 use crate::film::{Defects, Track};
-use crate::lookalikes::{self, ALIKES, Alike};
+use crate::lookalikes::{self, ALIKES};
 use crate::scene::Scene;
 
 /// What it truly was.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Truth {
     Fall(FallTruth),
-    Alike(Alike),
+    Alike(AlikeTruth),
+}
+
+/// A look-alike, and whether calling it a light thing is right too: leaves, flakes and drops do fall, lightly.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct AlikeTruth {
+    pub(crate) name: &'static str,
+    pub(crate) light: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct FallTruth {
-    pub(crate) body: Body,
+    pub(crate) body: &'static str,
+    pub(crate) dense: bool,
     pub(crate) throw: Throw,
     pub(crate) release_m: f64,
     pub(crate) floor: usize,
@@ -35,6 +47,8 @@ pub(crate) struct Outcome {
     pub(crate) storey_m: f64,
     pub(crate) fps: f64,
     pub(crate) noise_m: f64,
+    /// Processor time of the verdict.
+    pub(crate) spent: Duration,
 }
 
 /// How the campaign is drawn.
@@ -83,7 +97,7 @@ pub(crate) fn play(plan: Plan, each: &mut dyn FnMut(&Stage, Outcome)) {
             let kind = dice.pick(&ALIKES);
             let defects = Defects::random(&mut dice, stage.scene.fps);
             let track = lookalikes::film_alike(&stage.scene, &mut dice, kind, defects);
-            finish(&stage, Truth::Alike(kind), track, each);
+            finish(&stage, Truth::Alike(kind.truth()), track, each);
         }
     }
 }
@@ -99,7 +113,8 @@ fn a_fall(stage: &Stage, dice: &mut Dice) -> Option<(Truth, Track)> {
             continue;
         }
         let truth = FallTruth {
-            body,
+            body: body.name(),
+            dense: body.is_dense(),
             throw,
             release_m: fall.release_m,
             floor: stage.scene.floor_at(fall.release_m),
@@ -112,16 +127,25 @@ fn a_fall(stage: &Stage, dice: &mut Dice) -> Option<(Truth, Track)> {
     None
 }
 
-fn finish(stage: &Stage, truth: Truth, track: Track, each: &mut dyn FnMut(&Stage, Outcome)) {
+/// Judges a track and hands the outcome on.
+pub(crate) fn finish(stage: &Stage, truth: Truth, track: Track, each: &mut dyn FnMut(&Stage, Outcome)) {
     if track.dots.is_empty() {
         return;
     }
     let event = event(&track);
+    let begun = clock_gettime(ClockId::ThreadCPUTime);
     let verdict = judge(&stage.calibration, &event);
+    let spent = since(begun);
     let dot = track.dots[0];
     let noise_m = stage.calibration.place(dot.x, dot.y).map_or(1.0, |place| place.metres_per_row * track.noise_px);
     let (storey_m, fps) = (stage.scene.storey_m, stage.scene.fps);
-    each(stage, Outcome { truth, track, verdict, storey_m, fps, noise_m });
+    each(stage, Outcome { truth, track, verdict, storey_m, fps, noise_m, spent });
+}
+
+fn since(begun: Timespec) -> Duration {
+    let now = clock_gettime(ClockId::ThreadCPUTime);
+    let of = |time: Timespec| Duration::new(time.tv_sec.cast_unsigned(), u32::try_from(time.tv_nsec).unwrap_or(0));
+    of(now).saturating_sub(of(begun))
 }
 
 /// A share of cases.
@@ -161,6 +185,8 @@ pub(crate) struct Figures {
     pub(crate) reliability: [(Share, f64); 10],
     pub(crate) alikes: std::collections::BTreeMap<String, Share>,
     pub(crate) bodies: std::collections::BTreeMap<String, [usize; 4]>,
+    /// Processor time of the verdicts, µs: printed, never judged.
+    pub(crate) spent_us: Vec<f64>,
     pub(crate) cover: std::collections::BTreeMap<String, Share>,
 }
 
@@ -168,13 +194,12 @@ impl Figures {
     pub(crate) fn add(&mut self, outcome: &Outcome) {
         let verdict = &outcome.verdict;
         let dense = verdict.class == Class::Dense;
+        self.spent_us.push(outcome.spent.as_secs_f64() * 1e6);
         match outcome.truth {
             Truth::Alike(kind) => {
                 self.false_dense.add(dense);
-                self.alikes.entry(format!("{kind:?}")).or_default().add(dense);
-                // A leaf, a flake and a drop do fall, lightly.
-                let light = matches!(kind, Alike::Leaf | Alike::Snow | Alike::Rain);
-                self.rely(verdict, |class| class == Class::NotFalling || (light && class == Class::Light));
+                self.alikes.entry(kind.name.to_owned()).or_default().add(dense);
+                self.rely(verdict, |class| class == Class::NotFalling || (kind.light && class == Class::Light));
             }
             Truth::Fall(fall) => self.add_fall(outcome, &fall),
         }
@@ -187,7 +212,7 @@ impl Figures {
         let (verdict, track) = (&outcome.verdict, &outcome.track);
         let dense = verdict.class == Class::Dense;
         let points = distinct(track);
-        if fall.body.is_dense() {
+        if fall.dense {
             if points >= 8 && track.span_m >= 2.0 * outcome.storey_m {
                 let hard = matches!(fall.throw, Throw::Hard | Throw::Upward);
                 if hard { &mut self.hard } else { &mut self.soft }.add(dense);
@@ -196,11 +221,11 @@ impl Figures {
                 self.recall.add(dense);
             }
         }
-        let right = if fall.body.is_dense() { Class::Dense } else { Class::Light };
+        let right = if fall.dense { Class::Dense } else { Class::Light };
         let either = (9.0..16.0).contains(&fall.terminal_ms);
         self.rely(verdict, |class| class == right || (either && matches!(class, Class::Dense | Class::Light)));
         if points >= 5 {
-            self.bodies.entry(format!("{:?}", fall.body)).or_default()[verdict.class as usize] += 1;
+            self.bodies.entry(fall.body.to_owned()).or_default()[verdict.class as usize] += 1;
         }
         if matches!(verdict.class, Class::Dense | Class::Light) {
             self.add_range(outcome, fall);
@@ -212,11 +237,11 @@ impl Figures {
         let Some(low) = verdict.release_low_m else { return };
         let high = verdict.release_high_m.unwrap_or(f64::INFINITY);
         let inside = (low..=high).contains(&fall.release_m);
-        let light = !fall.body.is_dense();
+        let light = !fall.dense;
         if light { &mut self.inside_light_m } else { &mut self.inside_m }.add(inside);
         let floors = (verdict.floor_low.map_or(0, usize::from), verdict.floor_high.map_or(999, usize::from));
         self.inside_floors.add((floors.0..=floors.1).contains(&fall.floor));
-        for key in [format!("{:?}", fall.throw), format!("{:?}", fall.body), format!("open {}", verdict.at_or_above)] {
+        for key in [format!("{:?}", fall.throw), fall.body.to_owned(), format!("open {}", verdict.at_or_above)] {
             self.cover.entry(key).or_default().add(inside);
         }
         let kind = if light { "light" } else { "dense" };
@@ -231,7 +256,7 @@ impl Figures {
         }
         if high.is_finite() {
             self.ranges_storeys.push((high - low) / outcome.storey_m);
-            if (outcome.fps - 25.0).abs() < 0.1 && (0.03..0.08).contains(&outcome.noise_m) && fall.body.is_dense() {
+            if (outcome.fps - 25.0).abs() < 0.1 && (0.03..0.08).contains(&outcome.noise_m) && fall.dense {
                 self.ranges_good_storeys.push((high - low) / outcome.storey_m);
             }
         }
@@ -262,6 +287,15 @@ impl Figures {
             "median range {:.2} storeys (25 fps, 5 cm) of {}",
             median(&self.ranges_good_storeys),
             self.ranges_good_storeys.len()
+        );
+        let spent = |part: f64| quantile(&self.spent_us, part);
+        println!(
+            "an event costs {:.0} us (median), {:.0} (99 %), {:.0} (99.9 %), {:.0} (worst of {}); limit 200",
+            spent(0.5),
+            spent(0.99),
+            spent(0.999),
+            spent(1.0),
+            self.spent_us.len()
         );
         for (tenth, (share, sum)) in self.reliability.iter().enumerate().filter(|(_, r)| r.0.all > 0) {
             println!(
@@ -294,7 +328,12 @@ pub(crate) fn distinct(track: &Track) -> usize {
 }
 
 pub(crate) fn median(values: &[f64]) -> f64 {
+    quantile(values, 0.5)
+}
+
+fn quantile(values: &[f64], part: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
-    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+    let at = (sorted.len() as f64 * part) as usize;
+    sorted.get(at.min(sorted.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
 }

@@ -2,6 +2,7 @@
 
 use std::f64::consts::TAU;
 
+use crate::campaign::AlikeTruth;
 use crate::dice::Dice;
 use crate::film::{Defects, Track, film};
 use crate::scene::{Scene, Vec3};
@@ -39,6 +40,28 @@ pub(crate) const ALIKES: [Alike; 13] = [
     Alike::Shake,
     Alike::Balloon,
 ];
+
+impl Alike {
+    /// What the campaign calls it.
+    pub(crate) fn truth(self) -> AlikeTruth {
+        let (name, light) = match self {
+            Self::BirdGliding => ("bird gliding", false),
+            Self::BirdDiving => ("bird diving", false),
+            Self::BirdFlapping => ("bird flapping", false),
+            Self::Insect => ("insect", false),
+            Self::Leaf => ("leaf", true),
+            Self::Drone => ("drone", false),
+            Self::BallFromGround => ("ball from the ground", false),
+            Self::Rain => ("rain", true),
+            Self::Snow => ("snow", true),
+            Self::Laundry => ("laundry", false),
+            Self::Gondola => ("gondola", false),
+            Self::Shake => ("shake", false),
+            Self::Balloon => ("balloon", false),
+        };
+        AlikeTruth { name, light }
+    }
+}
 
 /// A filmed look-alike.
 pub(crate) fn film_alike(scene: &Scene, dice: &mut Dice, kind: Alike, defects: Defects) -> Track {

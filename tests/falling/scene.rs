@@ -33,6 +33,36 @@ impl Scene {
         scene
     }
 
+    /// Other places for cameras: steep at the foot of the house, or level from the house across the street; other buildings,
+    /// frame rates and care in measuring.
+    pub(crate) fn unlike(dice: &mut Dice) -> Self {
+        let mut scene = Self::building(dice);
+        scene.storeys = dice.pick(&[4, 7, 11, 18, 26, 34]);
+        scene.storey_m = dice.pick(&[2.8, 2.9, 3.0, 3.15, 3.6]);
+        scene.base_m = (0..scene.storeys).map(|n| n as f64 * scene.storey_m).collect();
+        scene.fps = dice.pick(&[8.0, 10.0, 12.0, 15.0, 20.0, 25.0, 25.0, 30.0, 50.0, 50.0]);
+        let (roof, yaw) = (scene.roof_m(), dice.within(-0.35, 0.35));
+        let (distance, high, low) = if dice.chance(0.5) {
+            (dice.within(7.0, 18.0), dice.within(2.5, 4.5), dice.within(-0.1, 0.2) * roof)
+        } else {
+            (dice.within(25.0, 90.0), dice.within(0.1, 0.8) * roof, dice.within(-0.1, 0.5) * roof)
+        };
+        scene.eye = [dice.within(-0.3, 0.3) * scene.width_m, -distance, high];
+        let seen = dice.within(0.4, 1.0) * (roof - low).min(4.0 * distance);
+        scene.look(low, seen, yaw, dice.gauss() * 0.02);
+        scene.k1 = 0.0;
+        scene.file = scene.write_file(dice);
+        scene
+    }
+
+    /// Turns the lens so that the picture spans the facade from `low` over `seen` metres.
+    fn look(&mut self, low: f64, seen: f64, yaw: f64, roll: f64) {
+        let below = (low - self.eye[2]).atan2(-self.eye[1]);
+        let above = (low + seen - self.eye[2]).atan2(-self.eye[1]);
+        self.focal = self.frame.1 / 2.0 / (f64::midpoint(above, -below)).tan();
+        self.turn = rotation(yaw, f64::midpoint(below, above), roll);
+    }
+
     /// The cameras file.
     pub(crate) fn file(&self) -> String {
         self.file.to_string()
