@@ -290,7 +290,7 @@ pub struct TriggerDto {
 /// Why a detector raised an alarm.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct ExplanationDto {
-    /// `trend`, `spike`, `level`, `rhythm`, `shape`, `flat`, `sudden`, `lasting`, `drift`.
+    /// `trend`, `spike`, `level`, `rhythm`, `shape`, `flat`, `sudden`, `lasting`, `drift`, `apart`.
     #[schema(value_type = String)]
     pub kind: FindingKind,
     /// Since when it has looked odd.

@@ -28,6 +28,9 @@ pub enum FindingKind {
     Lasting,
     /// A device of several points: little by little.
     Drift,
+    /// A point of the device no longer goes with the others; what they let expect stands beside what is seen, which may be
+    /// in the point's usual range.
+    Apart,
 }
 
 /// One point that shows it.

@@ -17,7 +17,7 @@ pub(super) fn sentences(site: &Site, a: &AlarmRecord, when: &When, w: Words) -> 
     } else {
         lines.push(w.t(kind_key(why.kind)).to_owned());
     }
-    lines.extend(why.suspects.iter().map(|s| suspect_line(site, s, why.suspects.len() > 1, w)));
+    lines.extend(why.suspects.iter().map(|s| suspect_line(site, s, why, w)));
     lines.push(sure_line(why, when, w));
     lines
 }
@@ -33,6 +33,7 @@ fn kind_key(kind: FindingKind) -> &'static str {
         FindingKind::Sudden => "why.sudden",
         FindingKind::Lasting => "why.lasting",
         FindingKind::Drift => "why.drift",
+        FindingKind::Apart => "why.apart",
     }
 }
 
@@ -54,11 +55,14 @@ fn milliseconds(seconds: f64) -> i64 {
     (seconds.clamp(0.0, 3.0e10) * 1000.0) as i64
 }
 
-fn suspect_line(site: &Site, s: &Suspect, several: bool, w: Words) -> String {
+fn suspect_line(site: &Site, s: &Suspect, why: &Explanation, w: Words) -> String {
     let (low, high) = (value(site, s, s.expected_low, w), value(site, s, s.expected_high, w));
     let expected = if low == high { low } else { format!("{low} … {high}") };
-    let line = w.t3("why.suspect", point_name(site, &s.point, w), value(site, s, s.seen, w), expected);
-    if several { w.t2("why.share", line, format!("{:.0}", s.share * 100.0)) } else { line }
+    // The first suspect is the one that no longer goes with the others.
+    let apart = why.kind == FindingKind::Apart && why.suspects.first().is_some_and(|first| std::ptr::eq(first, s));
+    let key = if apart { "why.suspect_apart" } else { "why.suspect" };
+    let line = w.t3(key, point_name(site, &s.point, w), value(site, s, s.seen, w), expected);
+    if why.suspects.len() > 1 { w.t2("why.share", line, format!("{:.0}", s.share * 100.0)) } else { line }
 }
 
 fn sure_line(why: &Explanation, when: &When, w: Words) -> String {

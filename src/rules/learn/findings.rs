@@ -84,10 +84,11 @@ pub(super) fn point_finding(point: PointIx, value: f64, clock_ms: i64, v: &Point
 
 pub(super) fn device_finding(points: &[PointIx], clock_ms: i64, v: &DeviceVerdict) -> Finding {
     let named = v.suspects.iter().flatten();
-    let kind = match named.clone().next().map(|s| s.shape) {
-        Some(Shape::Lasting) => FindingKind::Lasting,
-        Some(Shape::Drift) => FindingKind::Drift,
-        Some(Shape::Sudden) | None => FindingKind::Sudden,
+    let kind = match named.clone().next().map(|s| (s.apart, s.shape)) {
+        Some((true, _)) => FindingKind::Apart,
+        Some((false, Shape::Lasting)) => FindingKind::Lasting,
+        Some((false, Shape::Drift)) => FindingKind::Drift,
+        Some((false, Shape::Sudden)) | None => FindingKind::Sudden,
     };
     let suspects = named.filter_map(|s| {
         let point = *points.get(s.point)?;
@@ -99,5 +100,29 @@ pub(super) fn device_finding(points: &[PointIx], clock_ms: i64, v: &DeviceVerdic
         confidence: v.confidence,
         suspects: suspects.collect(),
         ahead: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::predict::device::{SUSPECTS, Suspect};
+
+    fn check(apart: bool, shape: Shape, kind: FindingKind) {
+        let first = Suspect { point: 1, share: 0.8, expected: 3.2, seen: 2.4, shape, apart };
+        let mut suspects = [None; SUSPECTS];
+        suspects[0] = Some(first);
+        let verdict =
+            DeviceVerdict { score: 0.9, alarm: true, since_ms: Some(60_000), confidence: 0.9, progress: 1.0, suspects };
+        let finding = device_finding(&[PointIx(4), PointIx(7)], 90_000, &verdict);
+        assert_eq!((finding.kind, finding.for_ms, finding.suspects[0].point), (kind, 30_000, PointIx(7)));
+    }
+
+    #[test]
+    fn a_point_that_left_the_others_is_called_so_whatever_its_shape() {
+        check(true, Shape::Lasting, FindingKind::Apart);
+        check(false, Shape::Lasting, FindingKind::Lasting);
+        check(false, Shape::Drift, FindingKind::Drift);
+        check(false, Shape::Sudden, FindingKind::Sudden);
     }
 }
