@@ -137,12 +137,15 @@ impl Engine {
             let seen = Seen::of(reading);
             let Some(slot) = self.values.get_mut(reading.point.ix()) else { continue };
             let same = slot.to_bits() == seen.value.to_bits() && watch.weak == seen.weak;
-            *slot = seen.value;
-            watch.weak = seen.weak;
-            let watch = *watch;
+            // First what was due until now, with the values of then.
             if self.timers.peek().is_some_and(|Reverse((at, _))| *at <= seen.at) {
                 self.settle_due(seen.at, out);
             }
+            let Some(slot) = self.values.get_mut(reading.point.ix()) else { continue };
+            *slot = seen.value;
+            let Some(watch) = self.watch.get_mut(reading.point.ix()) else { continue };
+            watch.weak = seen.weak;
+            let watch = *watch;
             if same && !watch.every {
                 continue;
             }

@@ -273,9 +273,10 @@ impl Learn {
         }
     }
 
-    /// When the next snapshot of the device is due.
+    /// When the next snapshot of the device is to be taken: a moment after its time, when all readings with that stamp are in.
+    /// Those of one answer carry one stamp, and a snapshot must not hold half of them.
     pub(super) fn due(&self) -> Option<BootMs> {
-        self.sampler.as_ref().map(|sampler| sampler.next)
+        self.sampler.as_ref().map(|sampler| sampler.next.plus(1))
     }
 
     /// Takes a snapshot of the device if one is due; `table` holds the site's present values, NaN where unknown.
