@@ -7,7 +7,6 @@ mod replay;
 mod setting;
 mod show;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -57,15 +56,8 @@ learn, deviation, is, after, when, and the parameters of the device. The gateway
 struct TestArgs {
     /// `rule.night_flow`, `night_flow` or `device.alarm`.
     name: String,
-    /// The site file.
-    #[arg(long, value_name = "FILE", default_value = "/etc/gatehouse/site.toml")]
-    config: PathBuf,
-    /// Data folder; wins over `store.path`.
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
-    /// Folder with own profiles, searched before the shipped ones. May be given more than once.
-    #[arg(long, value_name = "DIR")]
-    profiles: Vec<PathBuf>,
+    #[command(flatten)]
+    site: SiteArgs,
     /// How far back to begin.
     #[arg(long, value_name = "TIME", default_value = "7d")]
     from: String,
@@ -108,8 +100,7 @@ struct Outcome {
 /// Runs the command: 0, or 1 without a history, 64 for an unknown rule or setting, 78 for a bad configuration.
 pub(crate) fn main(args: &RuleArgs) -> Result<ExitCode> {
     let RuleCommand::Test(args) = &args.command;
-    let site = SiteArgs { config: args.config.clone(), data: args.data.clone(), profiles: args.profiles.clone() };
-    let config = match site_or_complaints(&site) {
+    let config = match site_or_complaints(&args.site) {
         Ok(config) => config,
         Err(code) => return Ok(code),
     };
