@@ -13,6 +13,7 @@ use tracing::{error, warn};
 use crate::clock::Clock;
 use crate::model::journal::{Cursor, Gap, GapReason, Stream};
 use crate::model::stored::ReadError;
+use crate::model::text::Text;
 use crate::northbound::Outbox;
 use crate::northbound::backoff::{Backoff, Trouble};
 use crate::northbound::find::{Found, find};
@@ -89,14 +90,14 @@ impl<L: Link> Courier<L> {
         let answer = match shared.link.post(parcel, sent_at.0).await {
             Ok(answer) => answer,
             Err(broken) => {
-                let pause = self.failed(Trouble::Offline { local: shared.link.is_local() }, broken.to_string());
+                let pause = self.failed(Trouble::Offline { local: shared.link.is_local() }, &broken.to_string());
                 return Judged::Pause(pause);
             }
         };
         match judge(&answer) {
             Verdict::Accepted(said) => self.accepted(parcel, said),
-            Verdict::Wait { after, why } => Judged::Pause(self.failed(Trouble::Busy { retry_after: after }, why)),
-            Verdict::Refused { why } => Judged::Pause(self.failed(Trouble::Refused, why)),
+            Verdict::Wait { after, why } => Judged::Pause(self.failed(Trouble::Busy { retry_after: after }, &why)),
+            Verdict::Refused { why } => Judged::Pause(self.failed(Trouble::Refused, &why)),
             Verdict::Rejected { why } => Judged::Rejected(why),
         }
     }
@@ -113,12 +114,12 @@ impl<L: Link> Courier<L> {
                     t.seq
                 );
                 warn!(upstream = %self.shared.upstream, sent = %parcel.idempotency_key, "{why}");
-                return Judged::Pause(self.failed(Trouble::Busy { retry_after: None }, why));
+                return Judged::Pause(self.failed(Trouble::Busy { retry_after: None }, &why));
             }
         };
         if through < parcel.first {
             let why = format!("the far end took nothing of {} and gives no reason", parcel.idempotency_key);
-            return Judged::Pause(self.failed(Trouble::Busy { retry_after: None }, why));
+            return Judged::Pause(self.failed(Trouble::Busy { retry_after: None }, &why));
         }
         self.backoff.reset();
         self.shared.status.succeeded(self.lane, self.shared.clock.boot());
@@ -127,7 +128,7 @@ impl<L: Link> Courier<L> {
     }
 
     /// Takes note of a failure and says how long to wait.
-    pub(crate) fn failed(&mut self, trouble: Trouble, why: String) -> Pause {
+    pub(crate) fn failed(&mut self, trouble: Trouble, why: &str) -> Pause {
         let wait = self.backoff.next(trouble, self.dice.f64());
         let at = self.shared.clock.boot();
         let retry_at = at.plus(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
@@ -136,7 +137,7 @@ impl<L: Link> Courier<L> {
             warn!(upstream = %self.shared.upstream, lane = ?self.lane, "{why}; trying again");
         }
         let refused = trouble == Trouble::Refused;
-        self.shared.status.failed(self.lane, LaneTrouble { refused, why, at, retry_at, failures });
+        self.shared.status.failed(self.lane, LaneTrouble { refused, why: Text::same(why), at, retry_at, failures });
         let asked = matches!(trouble, Trouble::Busy { retry_after: Some(_) } | Trouble::Refused);
         Pause { wait, may_hurry: !asked, answered: !matches!(trouble, Trouble::Offline { .. }) }
     }
@@ -252,7 +253,7 @@ impl StreamLane {
             }
             AfterRejection::Wait => {
                 let why = format!("the far end rejects everything ({why}); nothing more is given up for now");
-                Step::Pause(courier.failed(Trouble::Refused, why))
+                Step::Pause(courier.failed(Trouble::Refused, &why))
             }
             AfterRejection::DeadLetter => self.give_up(courier, &parcel, why).await,
         }
@@ -282,7 +283,7 @@ impl StreamLane {
                 self.held = Some(parcel);
                 Step::Moved
             }
-            Err(e) => Step::Pause(courier.failed(Trouble::Busy { retry_after: None }, e.to_string())),
+            Err(e) => Step::Pause(courier.failed(Trouble::Busy { retry_after: None }, &e.to_string())),
         }
     }
 }
