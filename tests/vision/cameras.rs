@@ -1,12 +1,14 @@
-//! What the page, the API and the metrics say of a camera, and the one alarm of a camera that falls silent.
+//! What the page, the API and the metrics say of a camera, and the one alarm of a camera that falls silent, or of several
+//! that do so together.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use gatehouse::clock::{Clock, SystemClock};
 use gatehouse::gateway::{End, Running};
-use gatehouse::model::alarm::AlarmChange;
+use gatehouse::model::alarm::{AlarmChange, AlarmEvent, Level};
 use gatehouse::model::live::LiveEvent;
 use gatehouse::model::time::{Anchor, BootMs, WallMs};
 use tokio::io::AsyncWriteExt;
@@ -117,6 +119,54 @@ fn a_camera_is_counted_and_one_that_falls_silent_is_one_alarm() {
     let end = gateway.run(|running| assert!(tell.send(running.clone()).is_ok()), async move {
         let running = told.await.unwrap();
         campaign(&running, &clock).await;
+    });
+    assert_eq!(end.unwrap(), End::Asked);
+}
+
+/// The next change of the alarm of cameras that are silent together; no camera rings by itself meanwhile.
+async fn together(events: &mut broadcast::Receiver<LiveEvent>, clock: &Leaping, is: AlarmChange) -> Arc<AlarmEvent> {
+    let wait = async {
+        loop {
+            match timeout(Duration::from_millis(2_500), events.recv()).await.map(Result::unwrap) {
+                Ok(LiveEvent::Alarm { event, .. }) => {
+                    assert_eq!(&*event.alarm.key, "camera_silent.network.127_0_0", "{event:?}");
+                    if event.change == is {
+                        return event;
+                    }
+                }
+                Ok(LiveEvent::Link(_)) => {}
+                // A group is judged when it has come to rest.
+                Err(_) => drop(clock.0.fetch_add(11_000, Ordering::Relaxed)),
+            }
+        }
+    };
+    timeout(LIMIT, wait).await.unwrap_or_else(|_| panic!("{is:?}"))
+}
+
+#[test]
+fn cameras_behind_a_dead_switch_are_one_alarm() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Arc::new(Leaping::default());
+    let all = ["a", "b", "c", "d"];
+    let one = |id: &&str| format!("{}silent_after = \"1m\"\n", camera(id, "http://127.0.0.1:9"));
+    let site = format!("{FACADE}{}", all.iter().map(one).collect::<String>());
+    let gateway = open_at(dir.path(), &site, Arc::clone(&clock) as Arc<dyn Clock>);
+    let (tell, told) = oneshot::channel();
+    let end = gateway.run(|running| assert!(tell.send(running.clone()).is_ok()), async move {
+        let running: Running = told.await.unwrap();
+        let mut events = running.events.subscribe();
+        clock.0.store(61_000, Ordering::Relaxed);
+        let raised = together(&mut events, &clock, AlarmChange::Raised).await;
+        let title = &raised.alarm.text.title;
+        assert_eq!(&*title.en, "4 of 4 cameras in network 127.0.0 silent: 南 a, 南 b, 南 c, 南 d");
+        assert_eq!(&*title.zh, "网段 127.0.0 的 4 台摄像机中有 4 台没有消息：南 a、南 b、南 c、南 d");
+        assert_eq!((raised.alarm.level, &*raised.alarm.at), (Level::Major, "3号楼/南"));
+        let headers = [("Authorization", BASIC), ("Content-Type", "application/json")];
+        for id in all {
+            let body = br#"{"id":"e","kind":"ebike_in_lift_heartbeat"}"#;
+            assert_eq!(post(running.vision.unwrap(), &format!("/vision/{id}"), &headers, body).await.status, 200);
+        }
+        together(&mut events, &clock, AlarmChange::Cleared).await;
     });
     assert_eq!(end.unwrap(), End::Asked);
 }
