@@ -170,3 +170,36 @@ fn cameras_behind_a_dead_switch_are_one_alarm() {
     });
     assert_eq!(end.unwrap(), End::Asked);
 }
+
+#[test]
+fn why_a_camera_is_lost_is_told_in_the_readers_language() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Arc::new(Leaping::default());
+    // Nobody listens there.
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let site = format!(
+        "[camera.cam]\nname = 'cam'\nat = 'x'\nprofile = 'generic_json'\nstream = {{ url = 'http://{closed}/events' }}\n"
+    );
+    let gateway = open_at(dir.path(), &site, Arc::clone(&clock) as Arc<dyn Clock>);
+    let (tell, told) = oneshot::channel();
+    let end = gateway.run(|running| assert!(tell.send(running.clone()).is_ok()), async move {
+        let running: Running = told.await.unwrap();
+        let mut events = running.events.subscribe();
+        let raised = async {
+            loop {
+                if let Ok(Ok(LiveEvent::Alarm { event, .. })) = timeout(Duration::from_millis(500), events.recv()).await
+                {
+                    return event;
+                }
+                clock.0.fetch_add(61_000, Ordering::Relaxed);
+            }
+        };
+        let raised = timeout(LIMIT, raised).await.expect("the alarm");
+        let title = &raised.alarm.text.title;
+        assert_eq!(&*title.zh, "摄像机 cam 没有消息：连接不上：对端拒绝连接");
+        assert!(title.en.starts_with("Camera cam is silent: no connection: Connection refused"), "{title:?}");
+        assert!(get(running.api, "/cameras?lang=zh-CN").await.contains("连接不上：对端拒绝连接"));
+        assert!(get(running.api, "/cameras?lang=en").await.contains("no connection: Connection refused"));
+    });
+    assert_eq!(end.unwrap(), End::Asked);
+}
