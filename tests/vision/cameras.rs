@@ -100,6 +100,13 @@ async fn campaign(running: &Running, clock: &Leaping) {
     let en = get(api, "/cameras?lang=en").await;
     assert!(en.contains("Last heard") && en.contains("Not readable as what it claims to be: 1"), "{en}");
 
+    // Why it rang stands in the case's story, level and all.
+    assert!(get(api, "/cases/1?lang=zh-CN").await.contains("发出告警 · 紧急"));
+    assert!(get(api, "/cases/1?lang=en").await.contains("Alarm raised · Critical"));
+    let story = get(api, "/api/v1/cases/1").await;
+    let raised = story.split_once("\"step\":\"raised\"").and_then(|(_, rest)| rest.split('}').next()).unwrap();
+    assert!(raised.contains("\"level\":\"critical\"") && raised.contains("\"note\":\"\""), "{story}");
+
     // Nothing for longer than the site allows: one alarm, and no second one however long it lasts.
     clock.0.store(61_000, Ordering::Relaxed);
     assert_eq!(change(&mut events).await, AlarmChange::Raised);
