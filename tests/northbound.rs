@@ -278,7 +278,8 @@ async fn refused_credentials_are_reported_and_nothing_is_given_up() {
     let (status, stop) = rig.start_with(Some("wrong"));
     wait_for(5, || status.read().state == UpstreamState::Refused).await;
     let report = status.read();
-    assert!(report.last_error.as_ref().unwrap().en.contains("check its token"), "{report:?}");
+    let why = report.last_error.as_ref().unwrap();
+    assert!(why.en.contains("check its token") && why.zh.contains("请检查令牌"), "{report:?}");
     assert!(report.retry_at.unwrap().since(report.since) >= 60_000);
     assert!(rig.outbox.dead().is_empty());
     stop.cancel();
