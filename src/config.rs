@@ -36,6 +36,7 @@ use crate::cases::CasesConfig;
 use crate::model::alarm::{AlarmText, Level};
 use crate::model::calendar::Calendar;
 use crate::model::camera::{Camera, Facade};
+use crate::model::far::{FarEnd, FarKind};
 use crate::model::id::Id;
 use crate::model::text::Lang;
 use crate::northbound::{PublishConfig, UpstreamConfig, WebhookConfig};
@@ -81,6 +82,17 @@ pub struct Config {
     pub webhooks: Vec<WebhookConfig>,
     /// `[publish.*]`
     pub publishers: Vec<PublishConfig>,
+}
+
+impl Config {
+    /// Everything that gatehouse delivers to by itself.
+    #[must_use]
+    pub fn far_ends(&self) -> Vec<FarEnd> {
+        let upstreams = self.upstreams.iter().map(|u| FarEnd::new(FarKind::Upstream, &u.id));
+        let webhooks = self.webhooks.iter().map(|w| FarEnd::new(FarKind::Webhook, &w.id));
+        let publishers = self.publishers.iter().map(|p| FarEnd::new(FarKind::Publish, &p.id));
+        upstreams.chain(webhooks).chain(publishers).collect()
+    }
 }
 
 /// A device with its profile, overrides already applied.

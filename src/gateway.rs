@@ -14,8 +14,8 @@ mod field;
 mod health;
 mod office;
 mod ports;
-mod publish;
 mod secrets;
+mod senders;
 mod tables;
 mod vision;
 
@@ -193,7 +193,7 @@ impl Gateway {
             rules: defs.rules,
             alarms: defs.alarms,
             derived: defs.derived,
-            upstreams: config.upstreams.iter().map(|u| u.id.clone()).collect(),
+            far_ends: config.far_ends(),
             open: store.opened.open_alarms,
             learned: store.opened.learned,
         };

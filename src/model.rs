@@ -13,6 +13,7 @@ pub mod casewords;
 pub mod condition;
 pub mod desk;
 pub mod facade;
+pub mod far;
 pub mod finding;
 pub mod health;
 pub mod id;

@@ -32,6 +32,7 @@ mod pack;
 pub mod portion;
 pub mod publish;
 pub mod reply;
+mod sender;
 mod status;
 mod sync;
 pub mod telemetry;
@@ -43,6 +44,7 @@ use crate::model::id::Id;
 
 pub use self::outbox::Outbox;
 pub use self::publish::{PublishConfig, Publisher};
+pub use self::sender::{SenderParts, publish_status, webhook_status};
 pub use self::status::{StreamStatus, SyncReport, SyncStatus, UpstreamState};
 pub use self::sync::{Upstream, UpstreamError, UpstreamParts};
 pub use self::webhook::{Webhook, WebhookConfig};

@@ -9,6 +9,8 @@ mod bundle;
 mod evidence;
 #[path = "cases/kill.rs"]
 mod kill;
+#[path = "cases/manifests.rs"]
+mod manifests;
 #[path = "cases/mask.rs"]
 mod mask;
 #[path = "cases/rig.rs"]

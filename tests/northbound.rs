@@ -23,6 +23,8 @@ use tokio_util::sync::CancellationToken;
 
 #[path = "support/memory_outbox.rs"]
 mod memory_outbox;
+#[path = "northbound/senders.rs"]
+mod senders;
 use memory_outbox::MemoryOutbox;
 
 const POINTS: [&str; 3] = ["pump_1.pressure", "pump_1.flow", "lift_1.floor"];
@@ -276,7 +278,8 @@ async fn refused_credentials_are_reported_and_nothing_is_given_up() {
     let (status, stop) = rig.start_with(Some("wrong"));
     wait_for(5, || status.read().state == UpstreamState::Refused).await;
     let report = status.read();
-    assert!(report.last_error.as_ref().unwrap().contains("check its token"), "{report:?}");
+    let why = report.last_error.as_ref().unwrap();
+    assert!(why.en.contains("check its token") && why.zh.contains("请检查令牌"), "{report:?}");
     assert!(report.retry_at.unwrap().since(report.since) >= 60_000);
     assert!(rig.outbox.dead().is_empty());
     stop.cancel();
@@ -298,7 +301,7 @@ async fn replies_that_are_huge_terse_or_nonsense_do_no_harm() {
     wait_for(5, || rig.outbox.cursor_of("cloud", Stream::Telemetry).is_some_and(|c| c.seq == 18)).await;
     rig.cloud.set_mood_for(Mood::WrongEpoch, 1);
     rig.outbox.add_readings(3);
-    wait_for(5, || status.read().last_error.is_some_and(|e| e.contains("was not sent"))).await;
+    wait_for(5, || status.read().last_error.is_some_and(|e| e.en.contains("was not sent"))).await;
     assert_eq!(rig.outbox.cursor_of("cloud", Stream::Telemetry).unwrap().seq, 18);
     wait_for(5, || rig.outbox.cursor_of("cloud", Stream::Telemetry).unwrap().seq == 27).await;
     rig.sound();
@@ -361,7 +364,7 @@ async fn tls_trusts_the_given_authority_and_no_other() {
     let foreign = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let (status, stop) = rig.start_trusting(None, Some(foreign.cert.pem().as_bytes()));
     wait_for(5, || status.read().state == UpstreamState::Waiting).await;
-    assert!(status.read().last_error.unwrap().contains("certificate"), "{:?}", status.read().last_error);
+    assert!(status.read().last_error.unwrap().en.contains("certificate"), "{:?}", status.read().last_error);
     stop.cancel();
     let (status, _stop) = rig.start_trusting(Some("a secret"), Some(&ca));
     let head = within(5, seen.recv()).await.unwrap();

@@ -209,7 +209,7 @@ impl Bench {
             rules,
             alarms,
             derived: vec![DerivedPoint { point: PointIx(2), program }],
-            upstreams: vec![],
+            far_ends: vec![],
             open,
             learned: Vec::new(),
         };

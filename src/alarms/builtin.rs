@@ -1,6 +1,7 @@
-//! Gatehouse's own alarms: lines, devices, disk, clock, upstreams, with their texts and delays.
+//! Gatehouse's own alarms: lines, devices, disk, clock, upstreams, webhooks, brokers, with their texts and delays.
 
 use crate::model::alarm::{AlarmText, Level};
+use crate::model::far::{FarEnd, FarKind};
 use crate::model::site::{DeviceInfo, LineInfo, Site};
 use crate::model::text::Text;
 
@@ -12,11 +13,11 @@ pub(super) const QUARANTINE_DELAY_MS: i64 = 4_000;
 const DEVICE_DELAY_MIN_MS: i64 = 6_000;
 /// Most: slow devices are not waited for longer.
 const DEVICE_DELAY_MAX_MS: i64 = 600_000;
-/// An upstream may be away so long before anybody is told.
-pub(super) const UPSTREAM_DELAY_MS: i64 = 300_000;
+/// An upstream, webhook or broker may be away so long before anybody is told.
+pub(super) const FAR_END_DELAY_MS: i64 = 300_000;
 /// Time sync needs a moment after power-on.
 pub(super) const CLOCK_DELAY_MS: i64 = 120_000;
-/// A trouble of line, device or upstream must be over for so long before its alarm clears: one that comes and goes is one
+/// A trouble of line, device or far end must be over for so long before its alarm clears: one that comes and goes is one
 /// alarm, not one for each time.
 pub(super) const CLEAR_DELAY_MS: i64 = 30_000;
 /// After its line is back a device has so long to answer before it rings.
@@ -107,7 +108,57 @@ pub(super) fn clock_text() -> AlarmText {
     )
 }
 
-pub(super) fn upstream_text(id: &str) -> AlarmText {
+/// An upstream gets everything later. Behind a webhook or a broker are the people who would come, and they hear nothing.
+pub(super) fn far_end_level(kind: FarKind) -> Level {
+    match kind {
+        FarKind::Upstream => Level::Minor,
+        FarKind::Webhook | FarKind::Publish => Level::Major,
+    }
+}
+
+pub(super) fn far_end_text(far: &FarEnd) -> AlarmText {
+    let id = far.id.as_str();
+    match far.kind {
+        FarKind::Upstream => upstream_text(id),
+        FarKind::Webhook => sender_text(
+            [&format!("消息推送 {id} 已有 5 分钟发不出去"), &format!("Webhook {id} has taken nothing for 5 minutes")],
+            [
+                "对端停机、网络中断、地址或凭据失效",
+                "Far end stopped, network down, or address or credential no longer good",
+            ],
+            ["检查对端（机器人、短信平台等）与网络", "Check the far end (robot, message service) and the network"],
+        ),
+        FarKind::Publish => sender_text(
+            [
+                &format!("消息服务器 {id} 已有 5 分钟发不出去"),
+                &format!("Broker {id} has taken no messages for 5 minutes"),
+            ],
+            ["MQTT 服务器停机、网络中断或凭据失效", "MQTT broker stopped, network down, or a rejected credential"],
+            ["检查 MQTT 服务器与网络", "Check the broker and the network"],
+        ),
+    }
+}
+
+fn sender_text(title: [&str; 2], cause: [&str; 2], check: [&str; 2]) -> AlarmText {
+    text(
+        title,
+        cause,
+        [
+            "靠这些消息得知告警的人现在收不到；消息留在本机，恢复后补发",
+            "Whoever learns of alarms from it hears nothing now; messages wait here and follow later",
+        ],
+        &[
+            [
+                "恢复前安排人守在本页面前，并电话通知相关人员",
+                "Until it is back, have somebody watch this page, and telephone",
+            ],
+            check,
+            ["在“同步”页查看错误原因", "See the reason on the sync page"],
+        ],
+    )
+}
+
+fn upstream_text(id: &str) -> AlarmText {
     text(
         [&format!("云端 {id} 已中断 5 分钟"), &format!("Upstream {id} has been away for 5 minutes")],
         ["外网中断、云端故障或凭据失效", "No internet, trouble at the far end, or a rejected credential"],

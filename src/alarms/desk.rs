@@ -11,8 +11,9 @@ use crate::model::alarm::{Acknowledged, AlarmChange, AlarmEvent, AlarmRecord, Al
 use crate::model::case::CaseNo;
 use crate::model::condition::{ConditionChange, Tri};
 use crate::model::desk::{AlarmFigures, DeskError, Handled, Signal};
+use crate::model::far::FarEnd;
 use crate::model::finding::Explanation;
-use crate::model::id::{DeviceIx, Id, PointIx};
+use crate::model::id::{DeviceIx, PointIx};
 use crate::model::intake::CAMERA_KEY_PREFIX;
 use crate::model::link::{LinkChange, LinkOf, LinkState};
 use crate::model::site::Site;
@@ -29,12 +30,12 @@ pub type Look<'a> = &'a dyn Fn(&[PointIx]) -> Vec<Snapshot>;
 #[derive(Debug)]
 pub struct Desk {
     pub(super) boot: u64,
-    /// Rules first, by `RuleIx`; then lines, devices, store, clock, upstreams.
+    /// Rules first, by `RuleIx`; then lines, devices, store, clock, far ends.
     pub(super) slots: Vec<Slot>,
     lines: usize,
     devices: usize,
     store: usize,
-    upstreams: BTreeMap<Arc<str>, usize>,
+    far_ends: BTreeMap<FarEnd, usize>,
     /// By device: its line's index, name and place.
     homes: Vec<Home>,
     line_down: Vec<bool>,
@@ -59,11 +60,11 @@ impl Desk {
         boot: u64,
         rules: Vec<AlarmDef>,
         site: &Site,
-        upstreams: &[Id],
+        far_ends: &[FarEnd],
         restored: Vec<AlarmRecord>,
         now: &Anchor,
     ) -> (Self, Vec<AlarmEvent>) {
-        let room = rules.len() + site.lines.len() + site.devices.len() + OWN + upstreams.len();
+        let room = rules.len() + site.lines.len() + site.devices.len() + OWN + far_ends.len();
         let mut slots: Vec<Slot> = Vec::with_capacity(room);
         slots.extend(rules.into_iter().map(Slot::new));
         let lines = slots.len();
@@ -81,9 +82,9 @@ impl Desk {
         let store = slots.len();
         slots.push(Slot::new(own("gateway.store_degraded".into(), None, Level::Major, builtin::store_text())));
         slots.push(Slot::new(own("gateway.clock_unset".into(), None, Level::Info, builtin::clock_text())));
-        let first_upstream = slots.len();
-        slots.extend(upstreams.iter().map(|id| {
-            Slot::new(own(format!("upstream.{id}.down"), None, Level::Minor, builtin::upstream_text(id.as_str())))
+        let first_far_end = slots.len();
+        slots.extend(far_ends.iter().map(|far| {
+            Slot::new(own(far.alarm_key(), None, builtin::far_end_level(far.kind), builtin::far_end_text(far)))
         }));
         let mut desk = Self {
             boot,
@@ -91,7 +92,7 @@ impl Desk {
             lines,
             devices,
             store,
-            upstreams: upstreams.iter().enumerate().map(|(n, id)| (id.as_str().into(), first_upstream + n)).collect(),
+            far_ends: far_ends.iter().cloned().zip(first_far_end..).collect(),
             homes: site.devices.iter().map(|device| Home::of(site, device)).collect(),
             line_down: vec![false; site.lines.len()],
             ids: BTreeMap::new(),
@@ -188,16 +189,16 @@ impl Desk {
     }
 
     /// Another part of gatehouse reports a trouble of its own, or its end.
-    pub fn signal(&mut self, signal: &Signal, holds: bool, reason: &str, now: &Anchor, out: &mut Vec<AlarmEvent>) {
+    pub fn signal(&mut self, signal: &Signal, holds: bool, reason: &Text, now: &Anchor, out: &mut Vec<AlarmEvent>) {
         let (ix, delay_ms) = match signal {
             Signal::StoreDegraded => (self.store, 0),
             Signal::ClockUnset => (self.store + 1, builtin::CLOCK_DELAY_MS),
-            Signal::UpstreamDown(id) => match self.upstreams.get(id) {
-                Some(ix) => (*ix, builtin::UPSTREAM_DELAY_MS),
+            Signal::FarEndDown(far) => match self.far_ends.get(far) {
+                Some(ix) => (*ix, builtin::FAR_END_DELAY_MS),
                 None => return,
             },
         };
-        self.trouble(ix, holds, delay_ms, &Text::same(reason), now, out);
+        self.trouble(ix, holds, delay_ms, reason, now, out);
     }
 
     /// Raises what has been in trouble for long enough.

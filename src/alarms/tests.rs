@@ -8,6 +8,7 @@ use super::*;
 use crate::model::alarm::{AlarmChange, AlarmEvent, AlarmRecord, AlarmState, AlarmText, Level};
 use crate::model::condition::{ConditionChange, Tri};
 use crate::model::desk::{DeskError, Signal};
+use crate::model::far::{FarEnd, FarKind};
 use crate::model::id::{DeviceIx, Id, LineIx, PointIx, RuleIx};
 use crate::model::link::{LinkChange, LinkOf, LinkState};
 use crate::model::quality::Quality;
@@ -74,7 +75,9 @@ impl Bench {
             def("pump.silent_life", Level::Life, false, true),
         ];
         let now = Anchor { boot: BootMs(1_000), wall: WallMs(1_800_000_000_000), trust: Trust::Synced };
-        let (desk, out) = Desk::new(7, rules, &site(), &[Id::new("cloud").unwrap()], restored, &now);
+        let cloud = Id::new("cloud").unwrap();
+        let far_ends = [FarKind::Upstream, FarKind::Webhook].map(|kind| FarEnd::new(kind, &cloud));
+        let (desk, out) = Desk::new(7, rules, &site(), &far_ends, restored, &now);
         Self { desk, out, now }
     }
 
@@ -111,7 +114,8 @@ impl Bench {
     }
 
     fn signal(&mut self, signal: &Signal, holds: bool) -> &mut Self {
-        self.desk.signal(signal, holds, "", &self.now, &mut self.out);
+        let why = Text::new("对端拒绝连接", "Connection refused");
+        self.desk.signal(signal, holds, &why, &self.now, &mut self.out);
         self.wait(1)
     }
 
@@ -264,7 +268,8 @@ fn a_line_that_comes_and_goes_is_one_alarm() {
 
 #[test]
 fn the_gateways_own_troubles() {
-    let cloud = Signal::UpstreamDown(Arc::from("cloud"));
+    let far = |kind, id| Signal::FarEndDown(FarEnd::new(kind, &Id::new(id).unwrap()));
+    let cloud = far(FarKind::Upstream, "cloud");
     let mut b = Bench::new(vec![]);
     b.signal(&Signal::StoreDegraded, true).check(&["gateway.store_degraded:raised"]);
     b.signal(&cloud, true)
@@ -275,7 +280,15 @@ fn the_gateways_own_troubles() {
         .check(&["upstream.cloud.down:raised"]);
     b.signal(&cloud, false).check(&[]).wait(30_000).check(&["upstream.cloud.down:cleared"]);
     b.signal(&Signal::ClockUnset, true).wait(1_000).signal(&Signal::ClockUnset, false).wait(200_000).check(&[]);
-    b.signal(&Signal::UpstreamDown(Arc::from("nobody")), true).wait(400_000).check(&[]);
+    b.signal(&far(FarKind::Upstream, "nobody"), true).wait(400_000).check(&[]);
+    // A robot of the same name is another far end, and people who are to come stand behind it.
+    let robot = far(FarKind::Webhook, "cloud");
+    b.signal(&robot, true).wait(300_000).check(&["webhook.cloud.down:raised"]);
+    let alarm = b.desk.open().find(|alarm| &*alarm.key == "webhook.cloud.down").unwrap();
+    assert_eq!((alarm.level, &*alarm.text.title.en), (Level::Major, "Webhook cloud has taken nothing for 5 minutes"));
+    let words = alarm.trigger.as_ref().unwrap().words.as_ref().unwrap();
+    assert_eq!((&*words.zh, &*words.en), ("对端拒绝连接", "Connection refused"));
+    b.signal(&robot, false).wait(30_000).check(&["webhook.cloud.down:cleared"]);
 }
 
 #[test]

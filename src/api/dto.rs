@@ -415,10 +415,12 @@ pub struct AnsweredDto {
     pub alarm: AlarmDto,
 }
 
-/// An upstream.
+/// An upstream, webhook or broker.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct UpstreamDto {
-    /// Id.
+    /// `upstream`, `webhook`, `publish`.
+    pub kind: &'static str,
+    /// The id of an upstream, `webhook.<id>`, `publish.<id>`.
     pub id: String,
     /// Where it leads.
     pub url: String,
@@ -428,8 +430,10 @@ pub struct UpstreamDto {
     pub since_ms: Option<i64>,
     /// Last confirmed delivery.
     pub last_ok_ms: Option<i64>,
-    /// Last failure in words.
+    /// Last failure in words, English.
     pub last_error: Option<String>,
+    /// The same in both languages.
+    pub reason: Option<TextDto>,
     /// Next attempt.
     pub retry_ms: Option<i64>,
     /// Streams, most urgent first.

@@ -5,7 +5,7 @@
 //!   (`Last-Event-ID`), and everything since comes from the journal: nothing is missed, nothing comes twice. While the
 //!   disk stalls an alarm comes without id and with `durable: false`, and again with its id once it is kept.
 //! - `values` for the device named by `?device=`, at most once a second, only what changed.
-//! - `link` when a line or device changes state; `sync` when an upstream's figures change, at most every 5 s.
+//! - `link` when a line or device changes state; `sync` when the figures of an upstream, webhook or broker change, at most every 5 s.
 //! - `reload`: the reader lagged or knows another life of the journal; read the state again. Alarms go on without loss.
 //! - a comment and a `tick` every 15 s, so that proxies and readers know the stream is alive.
 //!
@@ -44,7 +44,7 @@ use crate::model::live::{LiveEvent, LivePoint};
 const ROWS_MAX: usize = 200;
 /// Values go out at most this often.
 const VALUES_EVERY: Duration = Duration::from_secs(1);
-/// Upstream figures are compared this often.
+/// Figures of upstreams, webhooks and brokers are compared this often.
 const SYNC_EVERY: Duration = Duration::from_secs(5);
 /// A comment line at least this often.
 const COMMENT_EVERY: Duration = Duration::from_secs(15);

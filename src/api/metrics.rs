@@ -171,7 +171,11 @@ fn cameras(scrape: &mut Scrape, app: &App) {
 fn upstreams(scrape: &mut Scrape, app: &App) {
     let all = app.ports.sync.upstreams();
     let up = all.iter().map(|u| (vec![("upstream", u.id.clone())], f64::from(u8::from(u.up))));
-    scrape.gauges("upstream_up", "1 while deliveries succeed", up);
+    scrape.gauges(
+        "upstream_up",
+        "1 while deliveries succeed; webhooks and brokers are here as webhook.<id>, publish.<id>",
+        up,
+    );
     let streams: Vec<_> = all
         .iter()
         .flat_map(|u| {

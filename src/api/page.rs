@@ -34,7 +34,9 @@ use crate::api::App;
 use crate::api::error::{ApiError, Code};
 use crate::api::lang::Words;
 use crate::api::page::when::When;
+use crate::api::ports::UpstreamStatus;
 use crate::model::alarm::{AlarmRecord, Level};
+use crate::model::far::FarKind;
 use crate::model::text::Lang;
 use crate::model::time::Trust;
 
@@ -188,14 +190,12 @@ fn facts(app: &App, w: Words, when: &When) -> Vec<Fact> {
     let up = (0..).take(all).filter_map(|ix| live.device(DeviceIx(ix))).filter(|d| d.state == LinkState::Up).count();
     let mut facts =
         vec![Fact { name: w.t("fact.devices"), text: format!("{up}/{all}"), mood: mood(up == all), href: "/devices" }];
-    let upstreams = app.ports.sync.upstreams();
-    let down = upstreams.iter().find(|u| !u.up);
-    let text = match down {
-        None if upstreams.is_empty() => w.t("fact.none").to_owned(),
-        None => w.t("fact.ok").to_owned(),
-        Some(u) => w.t1("fact.down_for", u.since_wall_ms.map_or_else(String::new, |ms| when.since(ms))),
-    };
-    facts.push(Fact { name: w.t("fact.cloud"), text, mood: mood(down.is_none()), href: "/sync" });
+    let (upstreams, senders) =
+        app.ports.sync.upstreams().into_iter().partition::<Vec<_>, _>(|far| far.kind == FarKind::Upstream);
+    facts.push(delivery(w.t("fact.cloud"), &upstreams, w, when));
+    if !senders.is_empty() {
+        facts.push(delivery(w.t("fact.senders"), &senders, w, when));
+    }
     let store = app.ports.archive.status();
     let text = store.degraded.clone().unwrap_or_else(|| w.t("fact.ok").to_owned());
     facts.push(Fact { name: w.t("fact.store"), text, mood: mood(store.degraded.is_none()), href: "/sync" });
@@ -215,6 +215,17 @@ fn facts(app: &App, w: Words, when: &When) -> Vec<Fact> {
         });
     }
     facts
+}
+
+/// How deliveries to some far ends do: the one that is away longest speaks for all.
+fn delivery(name: &'static str, to: &[UpstreamStatus], w: Words, when: &When) -> Fact {
+    let down = to.iter().filter(|far| !far.up).min_by_key(|far| far.since_wall_ms);
+    let text = match down {
+        None if to.is_empty() => w.t("fact.none").to_owned(),
+        None => w.t("fact.ok").to_owned(),
+        Some(far) => w.t1("fact.down_for", far.since_wall_ms.map_or_else(String::new, |ms| when.since(ms))),
+    };
+    Fact { name, text, mood: mood(down.is_none()), href: "/sync" }
 }
 
 /// A rendered template. It can only fail on a formatting error of a value, which none of ours has.

@@ -17,6 +17,7 @@ use crate::model::case::{Act, ActError, Acted, Case, CaseFilter, CaseNo, CaseSto
 use crate::model::casebook::Statistics;
 use crate::model::desk::{DeskError, Handled};
 use crate::model::facade::Watched;
+use crate::model::far::FarKind;
 use crate::model::health::{Around, HealthEntry, HealthReport, Spot};
 use crate::model::id::{DeviceIx, PointIx};
 use crate::model::intake::CameraFigures;
@@ -40,7 +41,7 @@ pub struct Ports {
     pub archive: Arc<dyn Archive>,
     /// Where people answer alarms.
     pub desk: Arc<dyn Desk>,
-    /// How the upstreams do.
+    /// How upstreams, webhooks and brokers do.
     pub sync: Arc<dyn SyncView>,
     /// What happens, as it happens. A slow reader is told that it lags and reads on from the journal.
     pub events: broadcast::Sender<LiveEvent>,
@@ -150,16 +151,18 @@ pub trait HealthBook: Send + Sync + fmt::Debug {
     fn enter(&self, entry: HealthEntry) -> EntryFuture<'_>;
 }
 
-/// The upstreams.
+/// Upstreams, webhooks and brokers.
 pub trait SyncView: Send + Sync + fmt::Debug {
     /// Their state now. Must return at once.
     fn upstreams(&self) -> Vec<UpstreamStatus>;
 }
 
-/// One upstream.
+/// One upstream, webhook or broker.
 #[derive(Debug, Clone, PartialEq)]
 pub struct UpstreamStatus {
-    /// Its id.
+    /// Which of them.
+    pub kind: FarKind,
+    /// Its name: the id of an upstream, `webhook.<id>`, `publish.<id>`.
     pub id: String,
     /// Where it leads, without credentials.
     pub url: String,
@@ -170,7 +173,7 @@ pub struct UpstreamStatus {
     /// Last confirmed delivery, wall time.
     pub last_ok_wall_ms: Option<i64>,
     /// The last failure in words, kept until the next success.
-    pub last_error: Option<String>,
+    pub last_error: Option<Text>,
     /// Next attempt, wall time, while it waits.
     pub retry_wall_ms: Option<i64>,
     /// Its streams, most urgent first.

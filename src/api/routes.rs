@@ -338,7 +338,7 @@ async fn answered(asked: DeskFuture<'_>) -> Reply<dto::AnsweredDto> {
     }
 }
 
-/// The upstreams.
+/// Upstreams, webhooks and brokers.
 #[utoipa::path(get, path = "/api/v1/sync", responses((status = 200, body = Vec<dto::UpstreamDto>)))]
 pub(crate) async fn sync(State(app): Shared) -> Json<Vec<dto::UpstreamDto>> {
     Json(app.ports.sync.upstreams().iter().map(view::upstream).collect())

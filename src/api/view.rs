@@ -249,16 +249,18 @@ pub(crate) fn bucket(b: &HistoryBucket) -> dto::BucketDto {
     dto::BucketDto { t_ms: t, min, max, mean, last, count, bad }
 }
 
-/// An upstream.
+/// An upstream, webhook or broker.
 #[must_use]
 pub(crate) fn upstream(u: &UpstreamStatus) -> dto::UpstreamDto {
     dto::UpstreamDto {
+        kind: u.kind.word(),
         id: u.id.clone(),
         url: u.url.clone(),
         up: u.up,
         since_ms: u.since_wall_ms,
         last_ok_ms: u.last_ok_wall_ms,
-        last_error: u.last_error.clone(),
+        last_error: u.last_error.as_ref().map(|why| why.en.to_string()),
+        reason: u.last_error.as_ref().map(Into::into),
         retry_ms: u.retry_wall_ms,
         streams: u
             .streams

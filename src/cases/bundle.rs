@@ -110,8 +110,14 @@ impl Bundle<'_> {
         masked: &[serde_json::Value],
         gone: Option<&Evicted>,
     ) -> Result<Vec<u8>, BundleError> {
+        let dropped = self.story.case.evicted && gone.is_none();
+        let evicted = if dropped {
+            json!({ "case": self.story.case.no, "manifest": "deleted after its time; the steps in case.json say when the files went" })
+        } else {
+            json!(gone)
+        };
         let manifest = json!({
-            "case": self.story.case.no, "kept": entries, "masked": masked, "evicted": gone,
+            "case": self.story.case.no, "kept": entries, "masked": masked, "evicted": evicted,
             "note": "kept: every file of the evidence folder, also those not in this bundle; sha256 is of the file as it was kept",
         });
         Ok(serde_json::to_vec_pretty(&manifest)?)

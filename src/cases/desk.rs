@@ -278,7 +278,7 @@ fn first_level(kind: SightKind, class: ObjectClass) -> Option<Level> {
 }
 
 fn step(case: CaseNo, kind: StepKind, now: &Anchor, by: &str, note: &str) -> Step {
-    Step { case, kind, wall_ms: now.wall.0, by: by.to_owned(), note: note.to_owned(), reason: None }
+    Step { case, kind, wall_ms: now.wall.0, by: by.to_owned(), note: note.to_owned(), reason: None, level: None }
 }
 
 /// What the alarm desk is told of a case as it stands.

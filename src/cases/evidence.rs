@@ -6,9 +6,11 @@
 //!
 //! Limits: [`CASE_BYTES_MAX`] a case and [`FILES_MAX`] files; over all those of [`Limits`]: at the quota no picture or clip
 //! is taken any more, events and verdicts (some KiB) are. What must go by age or for want of room goes case by case, oldest
-//! first, never one that is open or under legal hold; its digests stay, and the caller enters it in the case's story.
+//! first, never one that is open or under legal hold; its digests stay in
+//! the manifest, and the caller enters it in the case's story. Manifests of evicted cases are bounded by age and number.
 
 mod evict;
+mod manifests;
 
 use std::fs;
 use std::io::{self, BufRead, Write};
@@ -39,11 +41,17 @@ pub struct Limits {
     pub bytes_max: u64,
     /// Evidence of a closed case is kept so long, unless held.
     pub keep_ms: i64,
+    /// The manifest (names and digests) of evicted evidence is kept so long, unless the case is held.
+    pub manifests_keep_ms: i64,
+    /// Most manifests of evicted evidence; the oldest case goes first.
+    pub manifests_max: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { bytes_max: 1 << 30, keep_ms: 90 * 24 * 3_600_000 }
+        const DAY_MS: i64 = 24 * 3_600_000;
+        // A manifest takes some KiB: the number bounds all of them to some tens of MiB.
+        Self { bytes_max: 1 << 30, keep_ms: 90 * DAY_MS, manifests_keep_ms: 3 * 365 * DAY_MS, manifests_max: 10_000 }
     }
 }
 

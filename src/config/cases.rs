@@ -44,6 +44,11 @@ pub(crate) fn build(site: &Record, cx: &mut Context<'_>) -> Option<CasesConfig> 
             dense_per_minute,
             ..Settings::default()
         },
-        evidence: Limits { bytes_max: record.size("evidence_max")?, keep_ms: ms("keep")? },
+        evidence: Limits {
+            bytes_max: record.size("evidence_max")?,
+            keep_ms: ms("keep")?,
+            manifests_keep_ms: ms("manifests_keep")?,
+            manifests_max: record.small("manifests_max")?,
+        },
     })
 }

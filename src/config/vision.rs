@@ -46,7 +46,7 @@ pub(crate) fn build(
         })
     });
     let mut library = VisionLibrary::new(dirs);
-    let mut walk = Walk { site, lines, library: &mut library, cx };
+    let mut walk = Walk { site, lines, library: &mut library, taken: HashMap::new(), cx };
     for entry in site.map("camera") {
         if let Some((camera, source)) = walk.camera(entry) {
             built.cameras.push(camera);
@@ -138,6 +138,8 @@ struct Walk<'a, 'c, 't> {
     site: &'a Record,
     lines: &'a mut HashMap<String, Declared>,
     library: &'a mut VisionLibrary<'a>,
+    /// Topics and streams that belong to a camera, and where it says so.
+    taken: HashMap<(String, String), Span>,
     cx: &'c mut Context<'t>,
 }
 
@@ -150,6 +152,7 @@ impl Walk<'_, '_, '_> {
         let view = self.view(record);
         let shields = self.shields(record);
         let way = self.way(record, profile.as_deref());
+        self.told_apart(record, profile.as_deref(), way.as_ref());
         let fetch = record.record("fetch").and_then(|fetch| self.fetch(fetch));
         if record.faulty || !exists || (record.item("fetch").is_some() && fetch.is_none()) {
             return None;
@@ -321,6 +324,44 @@ impl Walk<'_, '_, '_> {
                 self.cx.unknown(code::UNKNOWN_LINE, span, ("line", "线路"), line.as_str(), there);
                 None
             }
+        }
+    }
+
+    /// Events say nothing of which camera they are from: what two read or publish on would be both of theirs, or the wrong
+    /// one's. A camera that posts is known by the path, so one credential may serve many.
+    fn told_apart(&mut self, record: &Record, profile: Option<&VisionProfile>, way: Option<&Way>) {
+        let (key, span, message, help) = match way {
+            Some(Way::Mqtt { line, topic, .. }) => (
+                (line.clone(), topic.clone()),
+                record.record("mqtt").map_or(record.span, |mqtt| mqtt.span_of("topic")),
+                say(
+                    format!("another camera publishes on `{topic}` of this line: nothing tells their events apart"),
+                    format!("此线路上另一台摄像机也使用主题 `{topic}`，无法区分事件来自哪一台"),
+                ),
+                say(
+                    "set a topic of its own in the camera, or let it post (`push`), where the path names it",
+                    "请在摄像机中设置各自的主题，或改用推送（`push`），由路径区分",
+                ),
+            ),
+            Some(Way::Stream(stream)) => (
+                (stream.url.clone(), profile.map(|p| p.id.clone()).unwrap_or_default()),
+                record.record("stream").map_or(record.span, |stream| stream.span_of("url")),
+                say(
+                    "another camera reads this very stream: every event would be counted for both",
+                    "另一台摄像机读取同一事件流，每个事件都会重复计入两台",
+                ),
+                say(
+                    "name each camera's own address; of a recorder, the stream of one channel, or let the cameras post (`push`)",
+                    "请填写各摄像机自己的地址；录像机请填写单个通道的事件流，或让摄像机推送（`push`）",
+                ),
+            ),
+            Some(Way::Push { .. }) | None => return,
+        };
+        if let Some(first) = self.taken.get(&key) {
+            let fault = Diagnostic::error(code::SAME_ADDRESS, span, message).help(help);
+            self.cx.report.add(fault.also(*first, say("the first one", "第一处")));
+        } else {
+            self.taken.insert(key, span);
         }
     }
 

@@ -1,6 +1,7 @@
-//! Watches whether the cameras are still there: one alarm for each that is silent, ended when it is heard again.
+//! Watches whether the cameras are still there: one alarm for each that is silent, one for those that fell silent together
+//! ([`outage`](crate::southbound::vision::outage) has the rule), ended when they are heard again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,19 +11,26 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::model::alarm::{AlarmText, Level};
 use crate::model::desk::{DeskCommand, Report};
-use crate::model::intake::{CAMERA_KEY_PREFIX, CameraFigures, Presence};
+use crate::model::intake::{CAMERA_KEY_PREFIX, CameraFigures};
 use crate::model::text::Text;
+use crate::southbound::vision::SourceConfig;
+use crate::southbound::vision::outage::{Told, Watch};
 use crate::southbound::vision::outlet::Outlet;
 use crate::supervise::{Policy, Stage};
 
 /// How often it looks.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// So many names fit a title; all are in the alarm's facts and on the page of cameras.
+const NAMES_MAX: usize = 6;
 
 /// The watch, ready to run.
 #[derive(Debug, Clone)]
 pub(super) struct Eyes {
     /// Name and place by camera id.
     cameras: BTreeMap<Arc<str>, (String, String)>,
+    sources: Vec<SourceConfig>,
+    /// Alarms on the list at the start.
+    standing: BTreeSet<Arc<str>>,
     /// Alarms on the list of cameras that are not configured any more.
     orphans: Vec<Arc<str>>,
 }
@@ -32,9 +40,15 @@ impl Eyes {
     pub(super) fn prepare(config: &Config, standing: impl Iterator<Item = Arc<str>>) -> Self {
         let cameras: BTreeMap<Arc<str>, _> =
             config.cameras.iter().map(|c| (Arc::from(c.id.as_str()), (c.name.clone(), c.at.clone()))).collect();
-        let gone = |key: &Arc<str>| key.strip_prefix(CAMERA_KEY_PREFIX).is_some_and(|id| !cameras.contains_key(id));
-        let orphans = standing.filter(gone).collect();
-        Self { cameras, orphans }
+        let sources = config.vision.sources.clone();
+        let standing: BTreeSet<_> = standing.filter(|key| key.starts_with(CAMERA_KEY_PREFIX)).collect();
+        let groups: BTreeSet<_> = Watch::new(&sources, |_| false).groups().cloned().collect();
+        let gone = |key: &&Arc<str>| {
+            let id = key.strip_prefix(CAMERA_KEY_PREFIX);
+            id.is_some_and(|id| !cameras.contains_key(id) && !groups.contains(id))
+        };
+        let orphans = standing.iter().filter(gone).cloned().collect();
+        Self { cameras, sources, standing, orphans }
     }
 
     /// Spawns it. Built anew after a panic it tells everything again, which is harmless.
@@ -43,17 +57,26 @@ impl Eyes {
             return;
         }
         let token = stage.token();
+        let mut anew = false;
         stage.spawn("camera watch", Policy::Restart, move || {
             let (eyes, outlet, desk, token) = (self.clone(), outlet.clone(), desk.clone(), token.clone());
+            // What the one before has told is not known any more: it may all stand.
+            let watch = Watch::new(&self.sources, |group| anew || self.standing.contains(&*key(group)));
+            anew = true;
             async move {
-                eyes.watch(outlet, desk, token).await;
+                eyes.watch(watch, outlet, desk, token).await;
                 Ok(())
             }
         });
     }
 
-    async fn watch(self, outlet: Option<Arc<Outlet>>, desk: mpsc::Sender<DeskCommand>, stop: CancellationToken) {
-        let mut told: BTreeMap<Arc<str>, bool> = BTreeMap::new();
+    async fn watch(
+        self,
+        mut watch: Watch,
+        outlet: Option<Arc<Outlet>>,
+        desk: mpsc::Sender<DeskCommand>,
+        stop: CancellationToken,
+    ) {
         let mut ticks = tokio::time::interval(LOOK_EVERY);
         for key in &self.orphans {
             let report = Report { key: Arc::clone(key), ..self.report("", None) };
@@ -66,20 +89,36 @@ impl Eyes {
                 _ = ticks.tick() => {}
                 () = stop.cancelled() => return,
             }
-            for CameraFigures { camera, presence, .. } in outlet.iter().flat_map(|outlet| outlet.figures()) {
-                let trouble = match presence {
-                    // Nothing is known yet: an alarm from before the start stands.
-                    Presence::Unknown => continue,
-                    Presence::Heard => None,
-                    Presence::Silent(why) => Some(why),
-                };
-                if told.insert(Arc::clone(&camera), trouble.is_some()) == Some(trouble.is_some()) {
-                    continue;
-                }
-                let report = self.report(&camera, trouble);
+            let Some(outlet) = &outlet else { continue };
+            let seen = outlet.figures().into_iter().map(|CameraFigures { camera, presence, .. }| (camera, presence));
+            for report in watch.look(seen, outlet.now()).iter().flat_map(|told| self.reports(told)) {
                 if desk.send(DeskCommand::Report(Box::new(report))).await.is_err() {
                     return;
                 }
+            }
+        }
+    }
+
+    /// What the alarm desk is told. An alarm that has grown ends first, so that it rings with its new text.
+    fn reports(&self, told: &Told) -> Vec<Report> {
+        match told {
+            Told::Alone(camera, trouble) => vec![self.report(camera, trouble.clone())],
+            Told::Over(group) => vec![Report { key: key(group), ..self.report("", None) }],
+            Told::Together { group, silent, of, why, again } => {
+                let names = silent.iter().map(|id| self.cameras.get(id).map_or(&**id, |(name, _)| name));
+                let names: Vec<&str> = names.collect();
+                let places: BTreeSet<&str> =
+                    silent.iter().filter_map(|id| Some(self.cameras.get(id)?.1.as_str())).collect();
+                let raised = Report {
+                    key: key(group),
+                    text: text_together((&names, *of), group, why),
+                    name: shared(group),
+                    at: places.first().filter(|_| places.len() == 1).map(|at| (*at).to_owned()).unwrap_or_default(),
+                    what: names.join(", "),
+                    ..self.report("", Some(why.clone()))
+                };
+                let before = Report { holds: false, ..raised.clone() };
+                again.then_some(before).into_iter().chain([raised]).collect()
             }
         }
     }
@@ -89,7 +128,7 @@ impl Eyes {
         let holds = trouble.is_some();
         let why = trouble.unwrap_or_default();
         Report {
-            key: format!("{CAMERA_KEY_PREFIX}{camera}").into(),
+            key: key(camera),
             text: text(&name, &why),
             name,
             at,
@@ -99,6 +138,66 @@ impl Eyes {
             holds,
             answered: None,
         }
+    }
+}
+
+/// Key of the alarm of a camera or of a group.
+fn key(of: &str) -> Arc<str> {
+    format!("{CAMERA_KEY_PREFIX}{of}").into()
+}
+
+/// Cameras that are silent together, by name, of so many.
+fn text_together((names, of): (&[&str], usize), group: &str, why: &Text) -> AlarmText {
+    let (n, shown) = (names.len(), names.get(..NAMES_MAX).unwrap_or(names));
+    let more = n - shown.len();
+    let (more_zh, more_en) =
+        if more > 0 { (" 等".to_owned(), format!(" and {more} more")) } else { (String::new(), String::new()) };
+    let (zh, en) = way(group);
+    AlarmText {
+        title: Text::new(
+            &format!("{zh}的 {of} 台摄像机中有 {n} 台没有消息：{}{more_zh}", shown.join("、")),
+            &format!("{n} of {of} cameras {en} silent: {}{more_en}", shown.join(", ")),
+        ),
+        cause: Text::new(
+            &format!("同时失联，多半是共同的原因：交换机、供电或消息服务器（{}）", why.zh),
+            &format!(
+                "Lost at the same time, so most likely by one cause: a switch, a power supply, a broker ({})",
+                why.en
+            ),
+        ),
+        harm: Text::new(
+            "它们看到的事件都收不到，高空抛物等无法告警",
+            "What they see does not arrive: no alarm of falling objects from them",
+        ),
+        action: vec![
+            Text::new(
+                "先查它们共用的交换机、供电和消息服务器",
+                "Look first at what they share: switch, power supply, broker",
+            ),
+            Text::new(
+                "在“案件 → 摄像机”页看是哪几台、最近一次联系",
+                "See which they are, and when each was last heard, under Cases → Cameras",
+            ),
+        ],
+    }
+}
+
+/// What the cameras of a group share, as its name: a line, a network, the listener.
+fn shared(group: &str) -> String {
+    match group.split_once('.') {
+        Some(("network", network)) => network.replace('_', "."),
+        Some((_, name)) => name.to_owned(),
+        None => group.to_owned(),
+    }
+}
+
+/// The same in words.
+fn way(group: &str) -> (String, String) {
+    let name = shared(group);
+    match group.split_once('.') {
+        Some(("line", _)) => (format!("线路 {name} "), format!("on line {name}")),
+        Some(("network", _)) => (format!("网段 {name} "), format!("in network {name}")),
+        _ => ("推送接入".to_owned(), "that post here".to_owned()),
     }
 }
 

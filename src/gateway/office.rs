@@ -20,17 +20,17 @@ use crate::gateway::cases::{CaseWires, Cases};
 use crate::gateway::eyes::Eyes;
 use crate::gateway::health::Records;
 use crate::gateway::ports::{PipelineDesk, StoreArchive, StoreOutbox, Upstreams};
-use crate::gateway::publish;
 use crate::gateway::secrets::{bytes, text};
+use crate::gateway::senders::{Common, Senders};
 use crate::model::desk::{DeskCommand, Signal};
-use crate::model::id::{LineIx, PointIx};
+use crate::model::far::{FarEnd, FarKind};
+use crate::model::id::{Id, LineIx, PointIx};
 use crate::model::link::LinkState;
 use crate::model::live::{Live, LiveEvent};
 use crate::model::site::Site;
+use crate::model::text::Text;
 use crate::model::time::{BootMs, Trust};
-use crate::northbound::{
-    Identity, Outbox, SyncStatus, Upstream, UpstreamConfig, UpstreamParts, UpstreamState, Webhook, WebhookConfig,
-};
+use crate::northbound::{Identity, SyncStatus, Upstream, UpstreamConfig, UpstreamParts, UpstreamState};
 use crate::southbound::vision::outlet::Outlet;
 use crate::store::{StoreHandle, StoreReader};
 use crate::supervise::watchdog::{self, Watched};
@@ -53,8 +53,7 @@ pub(super) struct OfficeParts {
     listener: std::net::TcpListener,
     address: SocketAddr,
     upstreams: Vec<(UpstreamConfig, Option<String>, Option<Vec<u8>>)>,
-    webhooks: Vec<(WebhookConfig, Option<String>)>,
-    publishers: Vec<publish::Target>,
+    senders: Senders,
     limits: Arc<BTreeMap<PointIx, Vec<LimitLine>>>,
     site_id: String,
 }
@@ -79,14 +78,9 @@ impl OfficeParts {
             let ca = upstream.ca.as_deref().map(|name| bytes(credentials, name)).transpose()?;
             upstreams.push((upstream.clone(), token, ca));
         }
-        let mut webhooks = Vec::new();
-        for webhook in &config.webhooks {
-            let token = webhook.credential.as_deref().map(|name| text(credentials, name)).transpose()?;
-            webhooks.push((webhook.clone(), token));
-        }
-        let publishers = publish::prepare(config, credentials, gateway_id)?;
+        let senders = Senders::prepare(config, credentials, gateway_id)?;
         let site_id = config.site_id.as_str().to_owned();
-        Ok(Self { listener, address, upstreams, webhooks, publishers, limits: Arc::new(limits), site_id })
+        Ok(Self { listener, address, upstreams, senders, limits: Arc::new(limits), site_id })
     }
 }
 
@@ -160,9 +154,9 @@ impl Office {
     }
 }
 
-/// The figures of an upstream, of the present one where it was built anew.
+/// The figures of an upstream, of the present one where it was built anew; or of a webhook or publisher.
 pub(super) type Figures = Arc<Mutex<SyncStatus>>;
-type Ready = (String, Figures, CancellationToken, Upstream, Rebuild);
+type Ready = (Id, Figures, CancellationToken, Upstream, Rebuild);
 type Rebuild = Box<dyn FnMut() -> Result<Upstream, String> + Send>;
 
 fn build_upstreams(wiring: &Wiring, office: &Handle) -> Result<Vec<Ready>, StartError> {
@@ -179,7 +173,7 @@ fn build_upstreams(wiring: &Wiring, office: &Handle) -> Result<Vec<Ready>, Start
             stop: stop.clone(),
         };
         let (config, token, ca) = (config.clone(), token.clone(), ca.clone());
-        let id = config.id.as_str().to_owned();
+        let id = config.id.clone();
         let upstream = Upstream::new(&config, token.as_deref(), ca.as_deref(), &parts)?;
         let status = Arc::new(Mutex::new(upstream.status()));
         let present = Arc::clone(&status);
@@ -201,10 +195,11 @@ async fn work(wiring: Wiring, upstreams: Vec<Ready>, stop: CancellationToken) {
     let mut desk_side = Stage::new("office", roster.clone(), never);
     let mut statuses = Vec::new();
     for ready in upstreams {
-        statuses.push((ready.0.clone(), ready.1.clone()));
+        statuses.push((FarEnd::new(FarKind::Upstream, &ready.0), ready.1.clone()));
         spawn_upstream(&mut north, ready);
     }
-    spawn_senders(&mut north, &parts, &store);
+    let senders = parts.senders.spawn(&mut north, &common(&parts, &store, &clock));
+    statuses.extend(senders.into_iter().map(|(far, status)| (far, Arc::new(Mutex::new(status)))));
     let started = clock.boot();
     let all = statuses.iter().map(|(_, s)| s.clone()).collect();
     let inspector =
@@ -262,34 +257,12 @@ async fn work(wiring: Wiring, upstreams: Vec<Ready>, stop: CancellationToken) {
     desk_side.stop(STAGE_GRACE).await;
 }
 
-/// Webhooks and publishers: each follows the journal by itself.
-fn spawn_senders(north: &mut Stage, parts: &OfficeParts, store: &(StoreHandle, StoreReader, String)) {
+/// What webhooks and publishers are built from.
+fn common(parts: &OfficeParts, store: &(StoreHandle, StoreReader, String), clock: &Arc<dyn Clock>) -> Common {
     let (handle, reader, gateway_id) = store;
-    let identity = Identity { gateway_id: gateway_id.clone(), site_id: parts.site_id.clone() };
     let outbox = StoreOutbox { reader: reader.clone(), handle: handle.clone(), office: Handle::current() };
-    let outbox: Arc<dyn Outbox> = Arc::new(outbox);
-    for hook in &parts.webhooks {
-        spawn_webhook(north, hook.clone(), &outbox, &identity);
-    }
-    for target in &parts.publishers {
-        publish::spawn(north, target, &outbox, &identity);
-    }
-}
-
-fn spawn_webhook(
-    north: &mut Stage,
-    (config, token): (WebhookConfig, Option<String>),
-    outbox: &Arc<dyn Outbox>,
-    identity: &Identity,
-) {
-    let (outbox, identity, stop) = (Arc::clone(outbox), identity.clone(), north.token());
-    north.spawn(format!("webhook {}", config.id), Policy::Restart, move || {
-        let built = Webhook::new(&config, token.as_deref(), identity.clone(), Arc::clone(&outbox), stop.clone());
-        async move {
-            built.map_err(|e| e.to_string())?.run().await;
-            Ok(())
-        }
-    });
+    let identity = Identity { gateway_id: gateway_id.clone(), site_id: parts.site_id.clone() };
+    Common { identity, outbox: Arc::new(outbox), clock: Arc::clone(clock) }
 }
 
 fn spawn_upstream(north: &mut Stage, (id, _, inner, upstream, mut rebuild): Ready) {
@@ -333,7 +306,7 @@ struct Inspector {
 }
 
 impl Inspector {
-    async fn watch(self, statuses: Vec<(String, Figures)>, desk: mpsc::Sender<DeskCommand>, stop: CancellationToken) {
+    async fn watch(self, statuses: Vec<(FarEnd, Figures)>, desk: mpsc::Sender<DeskCommand>, stop: CancellationToken) {
         let mut told = Told::default();
         let mut ticks = tokio::time::interval(LOOK_EVERY);
         loop {
@@ -354,11 +327,11 @@ impl Inspector {
     }
 
     /// Every signal of which something is known, with its trouble in words, if there is one.
-    fn troubles(&self, statuses: &[(String, Figures)]) -> Vec<(Signal, Option<String>)> {
+    fn troubles(&self, statuses: &[(FarEnd, Figures)]) -> Vec<(Signal, Option<Text>)> {
         let unset = self.clock.anchor().trust == Trust::Unset;
-        let mut troubles =
-            vec![(Signal::StoreDegraded, self.store.status().degraded), (Signal::ClockUnset, unset.then(String::new))];
-        for (id, status) in statuses {
+        let degraded = self.store.status().degraded.map(|why| Text::same(&why));
+        let mut troubles = vec![(Signal::StoreDegraded, degraded), (Signal::ClockUnset, unset.then(Text::default))];
+        for (far, status) in statuses {
             let report = status.lock().unwrap_or_else(PoisonError::into_inner).read();
             if report.state == UpstreamState::Connecting {
                 // Nothing tried yet: neither up nor down, and an alarm from before the start stands.
@@ -366,7 +339,7 @@ impl Inspector {
             }
             let down = matches!(report.state, UpstreamState::Waiting | UpstreamState::Refused);
             let why = down.then(|| report.last_error.unwrap_or_default());
-            troubles.push((Signal::UpstreamDown(Arc::from(id.as_str())), why));
+            troubles.push((Signal::FarEndDown(far.clone()), why));
         }
         troubles
     }
@@ -412,7 +385,8 @@ mod tests {
 
     #[test]
     fn the_first_look_is_told_even_when_nothing_is_wrong() {
-        let (cloud, mut told) = (Signal::UpstreamDown(Arc::from("cloud")), Told::default());
+        let (cloud, mut told) =
+            (Signal::FarEndDown(FarEnd::new(FarKind::Upstream, &Id::new("cloud").unwrap())), Told::default());
         // Open since before the start, over by now: without this the alarm would stand for ever.
         assert!(told.is_news(&cloud, false));
         assert!(!told.is_news(&cloud, false));

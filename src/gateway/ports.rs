@@ -162,7 +162,7 @@ impl Desk for PipelineDesk {
     }
 }
 
-/// The upstreams as the page sees them.
+/// Upstreams, webhooks and publishers as the page sees them.
 #[derive(Debug)]
 pub(super) struct Upstreams {
     pub(super) all: Vec<Figures>,
@@ -184,6 +184,7 @@ impl SyncView for Upstreams {
 fn upstream_status(report: SyncReport, now_ms: i64, running_s: f64, wall: &dyn Fn(BootMs) -> i64) -> UpstreamStatus {
     let up = matches!(report.state, UpstreamState::Up | UpstreamState::Connecting);
     UpstreamStatus {
+        kind: report.kind,
         id: report.upstream,
         url: report.url,
         up,

@@ -151,6 +151,21 @@ pub struct Step {
     pub note: String,
     /// Why, for a rejection.
     pub reason: Option<Reason>,
+    /// The level of the alarm, where one was raised. Records of before have its word as their note: see [`Step::facts`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<Level>,
+}
+
+impl Step {
+    /// The level of the alarm it raised, and its note, also of records that had no field for the level.
+    #[must_use]
+    pub fn facts(&self) -> (Option<Level>, &str) {
+        let noted = || Level::ALL.into_iter().find(|l| self.kind == StepKind::Raised && l.word() == self.note);
+        match (self.level, noted()) {
+            (None, Some(level)) => (Some(level), ""),
+            (level, _) => (level, &self.note),
+        }
+    }
 }
 
 /// One case as it stands. Its flags are independent facts.
@@ -401,3 +416,6 @@ pub struct Acted {
     /// It stood so before; nothing was changed.
     pub already: bool,
 }
+
+#[cfg(test)]
+mod tests;

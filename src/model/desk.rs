@@ -6,6 +6,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::model::alarm::{Acknowledged, AlarmRecord, AlarmText, Level};
+use crate::model::far::FarEnd;
+use crate::model::text::Text;
 use crate::model::time::BootMs;
 
 /// Where an answer goes. It must not block (a oneshot sender in a closure).
@@ -70,7 +72,7 @@ pub enum DeskCommand {
         /// It holds.
         holds: bool,
         /// Facts for people (`disk full`), may be empty.
-        reason: String,
+        reason: Text,
     },
     /// A part that keeps its own list of things to handle raises the alarm of one of them, or ends it. Repeating it is
     /// harmless.
@@ -105,8 +107,8 @@ pub enum Signal {
     StoreDegraded,
     /// The wall clock has never been set: `gateway.clock_unset`.
     ClockUnset,
-    /// An upstream cannot be reached: `upstream.<id>.down`, after five minutes.
-    UpstreamDown(Arc<str>),
+    /// An upstream, webhook or broker takes nothing: `<kind>.<id>.down`, after five minutes.
+    FarEndDown(FarEnd),
 }
 
 /// Answer to a request that was possible.

@@ -138,7 +138,7 @@ pub struct CameraLink {
     /// The new state.
     pub state: LinkState,
     /// What happened, for people.
-    pub reason: String,
+    pub reason: Text,
     /// When.
     pub at: BootMs,
 }

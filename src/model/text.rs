@@ -70,3 +70,23 @@ impl Text {
         }
     }
 }
+
+/// An error of the system in Chinese, for the kinds that a site meets; others in the system's own words.
+#[must_use]
+pub fn io_zh(error: &std::io::Error) -> String {
+    use std::io::ErrorKind as Kind;
+    let words = match error.kind() {
+        Kind::ConnectionRefused => "对端拒绝连接",
+        Kind::ConnectionReset | Kind::BrokenPipe => "连接被对端重置",
+        Kind::ConnectionAborted | Kind::UnexpectedEof => "连接中断",
+        Kind::HostUnreachable | Kind::NetworkUnreachable => "没有网络路由",
+        Kind::NetworkDown => "网络已断开",
+        Kind::TimedOut => "超时",
+        Kind::AddrInUse => "地址已被占用",
+        Kind::AddrNotAvailable => "本机没有这个地址",
+        Kind::NotFound => "找不到",
+        Kind::PermissionDenied => "没有权限",
+        _ => return error.to_string(),
+    };
+    words.to_owned()
+}

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
+use crate::model::text::{Text, io_zh};
 use crate::northbound::events::rfc3339;
 use crate::northbound::pack::Parcel;
 use crate::northbound::reply::Answer;
@@ -24,8 +25,8 @@ pub(crate) const REPLY_BYTES_MAX: usize = 1 << 20;
 
 /// Nothing came back; try again later.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct LinkError(pub(crate) String);
+#[error("{}", .0.en)]
+pub(crate) struct LinkError(pub(crate) Text);
 
 /// The way to the far end; scripted in tests.
 pub(crate) trait Link: Send + Sync + 'static {
@@ -82,7 +83,10 @@ impl HttpLink {
 
 impl Link for HttpLink {
     async fn post(&self, parcel: &Parcel, sent_at_ms: i64) -> Result<Answer, LinkError> {
-        let url = self.base.join(parcel.path).map_err(|e| LinkError(format!("the address cannot be made: {e}")))?;
+        let url = self.base.join(parcel.path).map_err(|e| {
+            let zh = format!("网址无法使用：{e}");
+            LinkError(Text::new(&zh, &format!("the address cannot be made: {e}")))
+        })?;
         let mut request = self
             .client
             .post(url)
@@ -129,20 +133,23 @@ fn headers(token: Option<&str>) -> Option<HeaderMap> {
 }
 
 /// What went wrong, in words and without the address (it stands beside them already, and may carry secrets).
-fn words(error: &reqwest::Error) -> String {
+fn words(error: &reqwest::Error) -> Text {
     let mut root: &dyn std::error::Error = error;
     while let Some(deeper) = root.source() {
         root = deeper;
     }
     if error.is_timeout() {
         let bound = if error.is_connect() { CONNECT_TIMEOUT } else { REQUEST_TIMEOUT };
-        format!("no answer within {} s", bound.as_secs())
-    } else if error.is_connect() {
-        format!("no connection: {root}")
+        let s = bound.as_secs();
+        return Text::new(&format!("{s} 秒内没有应答"), &format!("no answer within {s} s"));
+    }
+    let zh = root.downcast_ref().map_or_else(|| root.to_string(), io_zh);
+    if error.is_connect() {
+        Text::new(&format!("连接不上：{zh}"), &format!("no connection: {root}"))
     } else if error.source().is_some() {
-        format!("the connection broke: {root}")
+        Text::new(&format!("连接中断：{zh}"), &format!("the connection broke: {root}"))
     } else {
-        "the connection broke".to_owned()
+        Text::new("连接中断", "the connection broke")
     }
 }
 

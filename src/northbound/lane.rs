@@ -13,6 +13,7 @@ use tracing::{error, warn};
 use crate::clock::Clock;
 use crate::model::journal::{Cursor, Gap, GapReason, Stream};
 use crate::model::stored::ReadError;
+use crate::model::text::Text;
 use crate::northbound::Outbox;
 use crate::northbound::backoff::{Backoff, Trouble};
 use crate::northbound::find::{Found, find};
@@ -77,7 +78,7 @@ pub(crate) struct Courier<L> {
 /// The far end's judgement of a parcel.
 enum Judged {
     Through(u64),
-    Rejected(String),
+    Rejected(Text),
     Pause(Pause),
 }
 
@@ -89,7 +90,7 @@ impl<L: Link> Courier<L> {
         let answer = match shared.link.post(parcel, sent_at.0).await {
             Ok(answer) => answer,
             Err(broken) => {
-                let pause = self.failed(Trouble::Offline { local: shared.link.is_local() }, broken.to_string());
+                let pause = self.failed(Trouble::Offline { local: shared.link.is_local() }, broken.0);
                 return Judged::Pause(pause);
             }
         };
@@ -106,18 +107,21 @@ impl<L: Link> Courier<L> {
             None => parcel.last,
             Some(t) if t.stream == parcel.stream && t.epoch == parcel.epoch && t.seq <= parcel.last => t.seq,
             Some(t) => {
-                let why = format!(
-                    "the far end confirms {} {} up to {}, which was not sent; ignored",
-                    t.stream.word(),
-                    t.epoch,
-                    t.seq
+                let (stream, Through { epoch, seq, .. }) = (t.stream.word(), t);
+                let why = Text::new(
+                    &format!("对端确认了并未发送的 {stream} {epoch} 至 {seq}，不予采信"),
+                    &format!("the far end confirms {stream} {epoch} up to {seq}, which was not sent; ignored"),
                 );
-                warn!(upstream = %self.shared.upstream, sent = %parcel.idempotency_key, "{why}");
+                warn!(upstream = %self.shared.upstream, sent = %parcel.idempotency_key, "{}", why.en);
                 return Judged::Pause(self.failed(Trouble::Busy { retry_after: None }, why));
             }
         };
         if through < parcel.first {
-            let why = format!("the far end took nothing of {} and gives no reason", parcel.idempotency_key);
+            let key = &parcel.idempotency_key;
+            let why = Text::new(
+                &format!("对端没有接收 {key}，也未说明原因"),
+                &format!("the far end took nothing of {key} and gives no reason"),
+            );
             return Judged::Pause(self.failed(Trouble::Busy { retry_after: None }, why));
         }
         self.backoff.reset();
@@ -127,13 +131,13 @@ impl<L: Link> Courier<L> {
     }
 
     /// Takes note of a failure and says how long to wait.
-    pub(crate) fn failed(&mut self, trouble: Trouble, why: String) -> Pause {
+    pub(crate) fn failed(&mut self, trouble: Trouble, why: Text) -> Pause {
         let wait = self.backoff.next(trouble, self.dice.f64());
         let at = self.shared.clock.boot();
         let retry_at = at.plus(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
         let failures = self.backoff.failures();
         if failures == 1 {
-            warn!(upstream = %self.shared.upstream, lane = ?self.lane, "{why}; trying again");
+            warn!(upstream = %self.shared.upstream, lane = ?self.lane, "{}; trying again", why.en);
         }
         let refused = trouble == Trouble::Refused;
         self.shared.status.failed(self.lane, LaneTrouble { refused, why, at, retry_at, failures });
@@ -239,9 +243,9 @@ impl StreamLane {
     }
 
     /// The far end will never take this body: look for the row that is to blame.
-    async fn rejected<L: Link>(&mut self, courier: &mut Courier<L>, parcel: Parcel, why: String) -> Step {
+    async fn rejected<L: Link>(&mut self, courier: &mut Courier<L>, parcel: Parcel, why: Text) -> Step {
         if parcel.is_gap {
-            warn!(upstream = %courier.shared.upstream, gap = %parcel.idempotency_key, "a gap record is rejected: {why}");
+            warn!(upstream = %courier.shared.upstream, gap = %parcel.idempotency_key, "a gap record is rejected: {}", why.en);
             self.advance(courier, Cursor { epoch: parcel.epoch, seq: parcel.last }, 0).await;
             return Step::Moved;
         }
@@ -251,7 +255,10 @@ impl StreamLane {
                 Step::Moved
             }
             AfterRejection::Wait => {
-                let why = format!("the far end rejects everything ({why}); nothing more is given up for now");
+                let why = Text::new(
+                    &format!("对端拒收全部数据（{}），暂不再放弃任何数据", why.zh),
+                    &format!("the far end rejects everything ({}); nothing more is given up for now", why.en),
+                );
                 Step::Pause(courier.failed(Trouble::Refused, why))
             }
             AfterRejection::DeadLetter => self.give_up(courier, &parcel, why).await,
@@ -259,8 +266,8 @@ impl StreamLane {
     }
 
     /// One row goes to the dead letters; a gap record takes its place.
-    async fn give_up<L: Link>(&mut self, courier: &mut Courier<L>, parcel: &Parcel, why: String) -> Step {
-        error!(upstream = %courier.shared.upstream, row = %parcel.idempotency_key, "given up, the far end rejects it: {why}");
+    async fn give_up<L: Link>(&mut self, courier: &mut Courier<L>, parcel: &Parcel, why: Text) -> Step {
+        error!(upstream = %courier.shared.upstream, row = %parcel.idempotency_key, "given up, the far end rejects it: {}", why.en);
         let gap = Gap {
             stream: parcel.stream,
             epoch: parcel.epoch,
@@ -272,7 +279,7 @@ impl StreamLane {
         let shared = Arc::clone(&courier.shared);
         let packer = Arc::clone(&courier.packer);
         let packed = tokio::task::spawn_blocking(move || {
-            if let Err(e) = shared.outbox.dead_letter(&shared.upstream, &gap, &why) {
+            if let Err(e) = shared.outbox.dead_letter(&shared.upstream, &gap, &why.en) {
                 warn!(upstream = %shared.upstream, "the dead letter was not put on record: {e}");
             }
             packer.lock().unwrap_or_else(PoisonError::into_inner).pack_gap(&gap)
@@ -282,7 +289,7 @@ impl StreamLane {
                 self.held = Some(parcel);
                 Step::Moved
             }
-            Err(e) => Step::Pause(courier.failed(Trouble::Busy { retry_after: None }, e.to_string())),
+            Err(e) => Step::Pause(courier.failed(Trouble::Busy { retry_after: None }, Text::same(&e.to_string()))),
         }
     }
 }

@@ -20,11 +20,14 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::model::case::KEY_PREFIX;
+use crate::model::far::{FarEnd, FarKind};
 use crate::model::id::Id;
 use crate::model::journal::Stream;
 use crate::model::stored::JournalRow;
+use crate::model::text::Text;
 use crate::northbound::backoff::{Backoff, Trouble};
 use crate::northbound::follow::Follow;
+use crate::northbound::sender::{SenderParts, Tally};
 use crate::northbound::{Identity, Outbox, events};
 
 /// Deadline of one message, from sending to the broker's acknowledgement.
@@ -66,9 +69,9 @@ pub enum What {
 }
 
 /// A connection on its way.
-pub type Connecting = Pin<Box<dyn Future<Output = Result<Box<dyn Connection>, String>> + Send>>;
+pub type Connecting = Pin<Box<dyn Future<Output = Result<Box<dyn Connection>, Text>> + Send>>;
 /// The next sign of a broker: `true` acknowledges the message on its way.
-pub type Hearing<'a> = Pin<Box<dyn Future<Output = Result<bool, String>> + Send + 'a>>;
+pub type Hearing<'a> = Pin<Box<dyn Future<Output = Result<bool, Text>> + Send + 'a>>;
 
 /// Where to publish.
 pub trait Broker: Send + Sync + fmt::Debug {
@@ -95,24 +98,21 @@ pub struct Publisher {
     identity: Identity,
     outbox: Arc<dyn Outbox>,
     follows: [Follow; 2],
+    tally: Tally,
     stop: CancellationToken,
 }
 
 impl Publisher {
     /// Nothing is sent yet.
     #[must_use]
-    pub fn new(
-        config: &PublishConfig,
-        broker: Arc<dyn Broker>,
-        identity: Identity,
-        outbox: Arc<dyn Outbox>,
-        stop: CancellationToken,
-    ) -> Self {
-        let name = format!("publish.{}", config.id);
+    pub fn new(config: &PublishConfig, broker: Arc<dyn Broker>, parts: SenderParts) -> Self {
+        let name = FarEnd::new(FarKind::Publish, &config.id).to_string();
+        let tally = Tally::new(&parts);
+        let SenderParts { identity, outbox, stop, .. } = parts;
         let alarms = Follow::new(&name, Stream::Alarm, BEHIND_MAX, Arc::clone(&outbox));
         let notes = Follow::new(&name, Stream::Event, NOTES_BEHIND_MAX, Arc::clone(&outbox));
         let (topic, what) = (config.topic.clone(), config.what);
-        Self { name, topic, what, broker, identity, outbox, follows: [alarms, notes], stop }
+        Self { name, topic, what, broker, identity, outbox, follows: [alarms, notes], tally, stop }
     }
 
     /// Runs until stopped.
@@ -125,10 +125,11 @@ impl Publisher {
             };
             // The same trouble again and again is one message.
             if told.as_ref() != Some(&ended) {
-                tracing::warn!(sender = self.name, why = ended, "the broker for alarms is lost; trying again");
+                tracing::warn!(sender = self.name, why = &*ended.en, "the broker for alarms is lost; trying again");
             }
-            told = Some(ended);
             let pause = backoff.next(Trouble::Offline { local: false }, fastrand::f64());
+            self.tally.failed(false, ended.clone(), backoff.failures(), pause);
+            told = Some(ended);
             tokio::select! {
                 () = self.stop.cancelled() => return,
                 () = tokio::time::sleep(pause) => {}
@@ -137,12 +138,13 @@ impl Publisher {
     }
 
     /// One connection, to its end; says why it ended.
-    async fn connected(&self, backoff: &mut Backoff) -> String {
+    async fn connected(&self, backoff: &mut Backoff) -> Text {
         // From here on nothing is overlooked; before the first connection the cursor must stand.
         let mut heads = self.outbox.watch();
         for follow in &self.follows {
-            if let Err(why) = follow.waiting().await {
-                return why;
+            match follow.waiting().await {
+                Ok((cursor, rows)) => self.tally.looked(follow.stream(), cursor, rows.first()),
+                Err(why) => return why,
             }
         }
         let mut link = match self.broker.connect().await {
@@ -154,6 +156,7 @@ impl Publisher {
             if let Err(why) = self.drain(link.as_mut(), backoff).await {
                 return why;
             }
+            self.tally.idle(true);
             let idle = async {
                 loop {
                     if let Err(why) = link.heard().await {
@@ -163,18 +166,19 @@ impl Publisher {
             };
             tokio::select! {
                 why = idle => return why,
-                changed = heads.changed() => if changed.is_err() { return "the journal has ended".to_owned() },
+                changed = heads.changed() => if changed.is_err() { return Text::same("the journal has ended") },
                 () = tokio::time::sleep(LOOK_EVERY) => {}
             }
         }
     }
 
     /// Sends what waits, alarms first.
-    async fn drain(&self, link: &mut dyn Connection, backoff: &mut Backoff) -> Result<(), String> {
+    async fn drain(&self, link: &mut dyn Connection, backoff: &mut Backoff) -> Result<(), Text> {
         loop {
             let mut sent = false;
             for follow in &self.follows {
-                let rows = follow.waiting().await?;
+                let (cursor, rows) = follow.waiting().await?;
+                self.tally.looked(follow.stream(), cursor, rows.first());
                 let Some(last) = rows.last() else { continue };
                 for row in rows.iter().filter(|row| wanted(self.what, row)) {
                     self.send(link, follow, row).await?;
@@ -194,20 +198,22 @@ impl Publisher {
         }
     }
 
-    async fn send(&self, link: &mut dyn Connection, follow: &Follow, row: &JournalRow) -> Result<(), String> {
+    async fn send(&self, link: &mut dyn Connection, follow: &Follow, row: &JournalRow) -> Result<(), Text> {
         let payload = events::encode_one(&self.identity, row);
         if let Err(why) = link.send(&self.topic, payload) {
             tracing::error!(sender = self.name, seq = row.seq, why, "an event cannot be published and is passed over");
+            self.tally.given_up(row.stream);
             return follow.give_up(row, why).await;
         }
         let taken = async {
             while !link.heard().await? {}
-            Ok::<_, String>(())
+            Ok::<_, Text>(())
         };
-        match timeout(TAKEN_WITHIN, taken).await {
-            Ok(done) => done,
-            Err(_) => Err(format!("no acknowledgement within {} s", TAKEN_WITHIN.as_secs())),
-        }
+        let s = TAKEN_WITHIN.as_secs();
+        let late = |_| Text::new(&format!("{s} 秒内没有确认"), &format!("no acknowledgement within {s} s"));
+        timeout(TAKEN_WITHIN, taken).await.map_err(late)??;
+        self.tally.taken(row);
+        Ok(())
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::model::journal::{Epoch, Stream};
+use crate::model::text::Text;
 
 /// Longest piece of a reply that is shown to people, in characters.
 const QUOTE_MAX: usize = 160;
@@ -48,17 +49,17 @@ pub enum Verdict {
         /// How long the far end asks for.
         after: Option<Duration>,
         /// For people.
-        why: String,
+        why: Text,
     },
     /// Nothing will be taken until a person changes something.
     Refused {
         /// For people.
-        why: String,
+        why: Text,
     },
     /// This body will never be taken.
     Rejected {
         /// For people.
-        why: String,
+        why: Text,
     },
 }
 
@@ -74,23 +75,27 @@ pub fn judge(answer: &Answer) -> Verdict {
     match status {
         200..=299 => accepted(&answer.body),
         401 | 403 => Verdict::Refused {
-            why: format!(
-                "the far end refuses the credential (status {status}{}); check its token",
-                quote(&answer.body)
+            why: told(
+                ("对端拒绝凭据", "；请检查令牌"),
+                ("the far end refuses the credential", "; check its token"),
+                answer,
             ),
         },
         300..=399 | 404 | 405 | 407 | 410 | 411 | 415 | 421 | 426 | 431 => Verdict::Refused {
-            why: format!(
-                "nothing takes batches at this address (status {status}{}); check the url",
-                quote(&answer.body)
+            why: told(
+                ("该网址不接收数据", "；请检查网址"),
+                ("nothing takes batches at this address", "; check the url"),
+                answer,
             ),
         },
         408 | 429 | 500..=599 => Verdict::Wait {
             after: answer.retry_after.as_deref().and_then(|text| retry_after(text, answer.date.as_deref())),
-            why: format!("the far end cannot take anything now (status {status}{})", quote(&answer.body)),
+            why: told(("对端暂时不能接收", ""), ("the far end cannot take anything now", ""), answer),
         },
-        400..=499 => Verdict::Rejected { why: format!("status {status}{}", quote(&answer.body)) },
-        _ => Verdict::Wait { after: None, why: format!("answer with the unknown status {status}") },
+        400..=499 => Verdict::Rejected { why: told(("对端拒收", ""), ("the far end rejects this", ""), answer) },
+        _ => Verdict::Wait {
+            after: None, why: told(("对端应答无法理解", ""), ("an unknown answer", ""), answer)
+        },
     }
 }
 
@@ -101,10 +106,21 @@ fn accepted(body: &[u8]) -> Verdict {
         Some(through) => match serde_json::from_value(through) {
             Ok(through) => Verdict::Accepted(Some(through)),
             Err(e) => {
-                Verdict::Wait { after: None, why: format!("`accepted_through` of the far end is not readable: {e}") }
+                let zh = format!("对端应答中的 `accepted_through` 无法读取：{e}");
+                let why = Text::new(&zh, &format!("`accepted_through` of the far end is not readable: {e}"));
+                Verdict::Wait { after: None, why }
             }
         },
     }
+}
+
+/// What the far end answered, with status and the start of its own words; what to do comes last.
+fn told(zh: (&str, &str), en: (&str, &str), answer: &Answer) -> Text {
+    let (status, quote) = (answer.status, quote(&answer.body));
+    Text::new(
+        &format!("{}（状态 {status}{quote}）{}", zh.0, zh.1),
+        &format!("{} (status {status}{quote}){}", en.0, en.1),
+    )
 }
 
 /// RFC 9110, 10.2.3: seconds, or a date.

@@ -1,4 +1,5 @@
-//! How an upstream is doing, for the page, the API and the metrics. Written by the lanes, read by anybody.
+//! How an upstream, webhook or publisher is doing, for the page, the API and the metrics. Written by the lanes and
+//! senders, read by anybody.
 //!
 //! Holds figures, not history: one short lock, never held over an await.
 
@@ -8,8 +9,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::Serialize;
 use tokio::sync::watch;
 
+use crate::model::far::{FarEnd, FarKind};
 use crate::model::journal::{Cursor, Epoch, Stream};
 use crate::model::stored::Heads;
+use crate::model::text::Text;
 use crate::model::time::BootMs;
 
 /// State of the way to an upstream.
@@ -79,18 +82,20 @@ impl StreamStatus {
 /// A copy of everything, for one look.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SyncReport {
-    /// Id of the upstream.
+    /// Which kind of far end.
+    pub kind: FarKind,
+    /// Its name: the id of an upstream, `webhook.<id>`, `publish.<id>`.
     pub upstream: String,
     /// Where it leads.
     pub url: String,
     /// State.
     pub state: UpstreamState,
-    /// When the state began, boot clock.
+    /// Since when it takes what is sent, or does not, boot clock.
     pub since: BootMs,
     /// Next attempt, boot clock, while waiting or refused.
     pub retry_at: Option<BootMs>,
     /// What went wrong last, for people; stays after recovery until the next success of the same lane.
-    pub last_error: Option<String>,
+    pub last_error: Option<Text>,
     /// When, boot clock.
     pub last_error_at: Option<BootMs>,
     /// Last acceptance, boot clock.
@@ -118,7 +123,7 @@ pub(crate) enum Lane {
 #[derive(Debug, Clone)]
 pub(crate) struct LaneTrouble {
     pub(crate) refused: bool,
-    pub(crate) why: String,
+    pub(crate) why: Text,
     pub(crate) at: BootMs,
     pub(crate) retry_at: BootMs,
     pub(crate) failures: u32,
@@ -137,11 +142,12 @@ struct Inner {
 pub struct SyncStatus(Arc<Mutex<Inner>>);
 
 impl SyncStatus {
-    /// Nothing sent yet.
+    /// Nothing sent yet. `streams` are what it gets, most urgent first.
     #[must_use]
-    pub fn new(upstream: &str, url: &str, heads: watch::Receiver<Heads>) -> Self {
+    pub fn new(far: &FarEnd, url: &str, streams: &[Stream], heads: watch::Receiver<Heads>) -> Self {
         let report = SyncReport {
-            upstream: upstream.to_owned(),
+            kind: far.kind,
+            upstream: far.to_string(),
             url: url.to_owned(),
             state: UpstreamState::Connecting,
             since: BootMs(0),
@@ -152,7 +158,7 @@ impl SyncStatus {
             failures: 0,
             bytes_out: 0,
             requests: 0,
-            streams: Stream::ALL.into_iter().map(StreamStatus::new).collect(),
+            streams: streams.iter().copied().map(StreamStatus::new).collect(),
         };
         Self(Arc::new(Mutex::new(Inner { report, troubles: BTreeMap::new(), heads })))
     }
@@ -186,6 +192,16 @@ impl SyncStatus {
         inner.troubles.remove(&lane);
         inner.report.last_success_at = Some(at);
         inner.judge(at);
+    }
+
+    /// Nothing waits in this lane. Whether that ends its trouble depends on whether the far end was `reached`.
+    pub(crate) fn idle(&self, lane: Lane, reached: bool, at: BootMs) {
+        let mut inner = self.lock();
+        if reached {
+            inner.troubles.remove(&lane);
+        }
+        inner.judge(at);
+        inner.report.retry_at = None;
     }
 
     pub(crate) fn failed(&self, lane: Lane, trouble: LaneTrouble) {
@@ -233,10 +249,11 @@ impl Inner {
         } else {
             UpstreamState::Waiting
         };
-        if state != report.state {
-            report.state = state;
+        let away = |state| matches!(state, UpstreamState::Waiting | UpstreamState::Refused);
+        if report.state == UpstreamState::Connecting || away(state) != away(report.state) {
             report.since = at;
         }
+        report.state = state;
         report.retry_at = self.troubles.values().map(|t| t.retry_at).min();
         report.failures = self.troubles.values().map(|t| t.failures).max().unwrap_or(0);
         if state == UpstreamState::Up {
@@ -249,15 +266,21 @@ impl Inner {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::id::Id;
 
     fn heads(alarm: u64) -> watch::Receiver<Heads> {
         watch::channel(Heads { alarm, ..Heads::default() }).1
     }
 
+    fn cloud(alarm: u64) -> SyncStatus {
+        let far = FarEnd::new(FarKind::Upstream, &Id::new("cloud").unwrap());
+        SyncStatus::new(&far, "http://c", &Stream::ALL, heads(alarm))
+    }
+
     fn trouble(refused: bool, at: i64) -> LaneTrouble {
         LaneTrouble {
             refused,
-            why: format!("trouble at {at}"),
+            why: Text::same(&format!("trouble at {at}")),
             at: BootMs(at),
             retry_at: BootMs(at + 1000),
             failures: 1,
@@ -266,14 +289,14 @@ mod tests {
 
     #[test]
     fn the_worst_lane_gives_the_state() {
-        let status = SyncStatus::new("cloud", "http://c", heads(10));
+        let status = cloud(10);
         assert_eq!(status.read().state, UpstreamState::Connecting);
         status.succeeded(Lane::Urgent, BootMs(5));
         assert_eq!(status.read().state, UpstreamState::Up);
         status.failed(Lane::Telemetry, trouble(false, 10));
         status.failed(Lane::Urgent, trouble(true, 20));
         let report = status.read();
-        assert_eq!((report.state, report.since), (UpstreamState::Refused, BootMs(20)));
+        assert_eq!((report.state, report.since), (UpstreamState::Refused, BootMs(10)));
         assert_eq!(report.retry_at, Some(BootMs(1010)));
         status.succeeded(Lane::Urgent, BootMs(30));
         assert_eq!(status.read().state, UpstreamState::Waiting);
@@ -286,8 +309,20 @@ mod tests {
     }
 
     #[test]
+    fn a_far_end_with_nothing_to_get_is_up_unless_it_is_known_to_be_away() {
+        let status = cloud(0);
+        status.idle(Lane::Urgent, false, BootMs(3));
+        assert_eq!((status.read().state, status.read().since), (UpstreamState::Up, BootMs(3)));
+        status.failed(Lane::Urgent, trouble(false, 10));
+        status.idle(Lane::Urgent, false, BootMs(20));
+        assert_eq!((status.read().state, status.read().since), (UpstreamState::Waiting, BootMs(10)));
+        status.idle(Lane::Urgent, true, BootMs(30));
+        assert_eq!((status.read().state, status.read().since), (UpstreamState::Up, BootMs(30)));
+    }
+
+    #[test]
     fn confirmed_rows_leave_the_backlog() {
-        let status = SyncStatus::new("cloud", "http://c", heads(10));
+        let status = cloud(10);
         status.confirmed(Stream::Alarm, Cursor { epoch: Epoch(1), seq: 4 }, 4);
         let alarm = &status.read().streams[0];
         assert_eq!((alarm.backlog, alarm.sent_through, alarm.confirmed), (6, 4, 4));

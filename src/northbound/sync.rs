@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
+use crate::model::far::{FarEnd, FarKind};
 use crate::model::journal::Stream;
 use crate::model::site::Site;
 use crate::model::stored::Heads;
@@ -140,7 +141,8 @@ pub(crate) struct Engine<L> {
 impl<L: Link> Engine<L> {
     pub(crate) fn new(config: &UpstreamConfig, link: L, parts: &UpstreamParts) -> std::io::Result<Self> {
         let heads = parts.outbox.watch();
-        let status = SyncStatus::new(config.id.as_str(), &config.url, heads.clone());
+        let status =
+            SyncStatus::new(&FarEnd::new(FarKind::Upstream, &config.id), &config.url, &Stream::ALL, heads.clone());
         let shared = Arc::new(Shared {
             upstream: config.id.as_str().to_owned(),
             outbox: Arc::clone(&parts.outbox),

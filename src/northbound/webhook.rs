@@ -2,7 +2,7 @@
 //!
 //! The journal on disk is its queue and the cursor `webhook.<id>` its place in it, so nothing is lost over a restart or
 //! while the far end is away. Each event goes alone, in order, within [`POST_WITHIN`]; what fails is tried again with growing
-//! pauses. Any 2xx confirms.
+//! pauses. Any 2xx confirms. How it does is in its [`SyncStatus`](super::SyncStatus), as an upstream's is.
 //!
 //! Bounds: at most [`BEHIND_MAX`] events behind; older ones are passed over, logged and entered as dead letters, as is one
 //! that the far end refuses for good (4xx other than 401, 403, 404, 408, 429) after [`REFUSALS_MAX`] tries. Begins with what
@@ -14,11 +14,14 @@ use std::time::Duration;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use tokio_util::sync::CancellationToken;
 
+use crate::model::far::{FarEnd, FarKind};
 use crate::model::id::Id;
 use crate::model::journal::Stream;
 use crate::model::stored::JournalRow;
+use crate::model::text::{Text, io_zh};
 use crate::northbound::backoff::{Backoff, Trouble};
 use crate::northbound::follow::Follow;
+use crate::northbound::sender::{SenderParts, Tally};
 use crate::northbound::{Identity, Outbox, UpstreamError, events};
 
 /// Deadline of one post, connection included.
@@ -50,6 +53,7 @@ pub struct Webhook {
     identity: Identity,
     outbox: Arc<dyn Outbox>,
     follow: Follow,
+    tally: Tally,
     stop: CancellationToken,
 }
 
@@ -57,18 +61,12 @@ pub struct Webhook {
 enum Answer {
     Taken,
     Refused(u16),
-    Later(Trouble, String),
+    Later(Trouble, Text),
 }
 
 impl Webhook {
     /// Builds the client; nothing is sent yet.
-    pub fn new(
-        config: &WebhookConfig,
-        token: Option<&str>,
-        identity: Identity,
-        outbox: Arc<dyn Outbox>,
-        stop: CancellationToken,
-    ) -> Result<Self, UpstreamError> {
+    pub fn new(config: &WebhookConfig, token: Option<&str>, parts: SenderParts) -> Result<Self, UpstreamError> {
         let id = || config.id.as_str().to_owned();
         let bad_url = || UpstreamError::Url { id: id(), url: config.url.clone() };
         let url = reqwest::Url::parse(&config.url).map_err(|_| bad_url())?;
@@ -95,9 +93,11 @@ impl Webhook {
             builder = builder.tls_certs_only([]);
         }
         let client = builder.build().map_err(|source| UpstreamError::Client { id: id(), source })?;
-        let name = format!("webhook.{}", config.id);
+        let name = FarEnd::new(FarKind::Webhook, &config.id).to_string();
+        let tally = Tally::new(&parts);
+        let SenderParts { identity, outbox, stop, .. } = parts;
         let follow = Follow::new(&name, Stream::Alarm, BEHIND_MAX, Arc::clone(&outbox));
-        Ok(Self { name, url, client, identity, outbox, follow, stop })
+        Ok(Self { name, url, client, identity, outbox, follow, tally, stop })
     }
 
     /// Runs until stopped.
@@ -108,8 +108,10 @@ impl Webhook {
             let pause = match self.round(&mut backoff, &mut refusals).await {
                 Ok(()) => LOOK_EVERY,
                 Err((trouble, why)) => {
-                    tracing::warn!(webhook = self.name, why, "an alarm could not be posted; trying again");
-                    backoff.next(trouble, fastrand::f64())
+                    tracing::warn!(webhook = self.name, why = &*why.en, "an alarm could not be posted; trying again");
+                    let pause = backoff.next(trouble, fastrand::f64());
+                    self.tally.failed(trouble == Trouble::Refused, why, backoff.failures(), pause);
+                    pause
                 }
             };
             let rested = pause < LOOK_EVERY;
@@ -122,22 +124,25 @@ impl Webhook {
     }
 
     /// Sends what waits.
-    async fn round(&self, backoff: &mut Backoff, refusals: &mut u32) -> Result<(), (Trouble, String)> {
+    async fn round(&self, backoff: &mut Backoff, refusals: &mut u32) -> Result<(), (Trouble, Text)> {
         loop {
             let later = |why| (Trouble::Busy { retry_after: None }, why);
-            let rows = self.follow.waiting().await.map_err(later)?;
+            let (cursor, rows) = self.follow.waiting().await.map_err(later)?;
+            self.tally.looked(self.follow.stream(), cursor, rows.first());
             if rows.is_empty() {
+                self.tally.idle(false);
                 return Ok(());
             }
             for row in rows {
                 match self.post(&row).await {
-                    Answer::Taken => {}
+                    Answer::Taken => self.tally.taken(&row),
                     Answer::Refused(status) if *refusals + 1 >= REFUSALS_MAX => {
                         self.follow.give_up(&row, format!("answered {status}")).await.map_err(later)?;
+                        self.tally.given_up(row.stream);
                     }
                     Answer::Refused(status) => {
                         *refusals += 1;
-                        return Err(later(format!("answered {status}")));
+                        return Err(later(answered(status)));
                     }
                     Answer::Later(trouble, why) => return Err((trouble, why)),
                 }
@@ -161,20 +166,35 @@ impl Webhook {
         match sent {
             Ok(reply) if reply.status().is_success() => Answer::Taken,
             Ok(reply) => match reply.status().as_u16() {
-                401 | 403 | 404 => Answer::Later(Trouble::Refused, format!("answered {}", reply.status())),
+                status @ (401 | 403 | 404) => Answer::Later(Trouble::Refused, answered(status)),
                 status @ 400..=499 if !matches!(status, 408 | 429) => Answer::Refused(status),
-                status => Answer::Later(Trouble::Busy { retry_after: None }, format!("answered {status}")),
+                status => Answer::Later(Trouble::Busy { retry_after: None }, answered(status)),
             },
             Err(error) => Answer::Later(Trouble::Offline { local: false }, words(&error)),
         }
     }
 }
 
+/// An answer that takes nothing.
+fn answered(status: u16) -> Text {
+    let (zh, en) = match status {
+        401 | 403 => ("，请检查凭据", ", check its credential"),
+        404 => ("，请检查网址", ", check the url"),
+        _ => ("", ""),
+    };
+    Text::new(&format!("对端应答 HTTP {status}{zh}"), &format!("the far end answers HTTP {status}{en}"))
+}
+
 /// What went wrong, without the address, which may carry a secret.
-fn words(error: &reqwest::Error) -> String {
+fn words(error: &reqwest::Error) -> Text {
     let mut root: &dyn std::error::Error = error;
     while let Some(deeper) = root.source() {
         root = deeper;
     }
-    if error.is_timeout() { format!("no answer within {} s", POST_WITHIN.as_secs()) } else { root.to_string() }
+    if error.is_timeout() {
+        let s = POST_WITHIN.as_secs();
+        return Text::new(&format!("{s} 秒内没有应答"), &format!("no answer within {s} s"));
+    }
+    let zh = root.downcast_ref().map_or_else(|| root.to_string(), io_zh);
+    Text::new(&zh, &root.to_string())
 }

@@ -10,13 +10,15 @@ use crate::health::Book;
 use crate::model::alarm::{AlarmChange, AlarmEvent, AlarmRecord, Snapshot};
 use crate::model::condition::ConditionChange;
 use crate::model::desk::{DeskCommand, DeskError, Handled, Reply, Signal};
-use crate::model::id::{DeviceIx, Id, PointIx};
+use crate::model::far::FarEnd;
+use crate::model::id::{DeviceIx, PointIx};
 use crate::model::journal::{Note, Stream};
 use crate::model::link::{FieldEvent, LinkChange, LinkOf, LinkState};
 use crate::model::live::Live;
 use crate::model::quality::Quality;
 use crate::model::reading::{Reading, Receipt, Scan};
 use crate::model::site::Site;
+use crate::model::text::Text;
 use crate::model::time::{Anchor, BootMs, Trust};
 use crate::pipeline::bell::Ring;
 use crate::pipeline::derived::{Derived, DerivedPoint};
@@ -53,8 +55,8 @@ pub struct Setup {
     pub alarms: Vec<AlarmDef>,
     /// Computed points, each after those it needs.
     pub derived: Vec<DerivedPoint>,
-    /// Upstreams, for their own alarms.
-    pub upstreams: Vec<Id>,
+    /// Upstreams, webhooks and brokers, for alarms of their own.
+    pub far_ends: Vec<FarEnd>,
     /// Open alarms from the journal.
     pub open: Vec<AlarmRecord>,
     /// What rules had learnt, by rule key.
@@ -91,10 +93,10 @@ pub(super) struct Core {
 
 impl Core {
     pub(super) fn new(setup: Setup) -> Self {
-        let Setup { site, live, clock, boot, points, rules, alarms, derived, upstreams, open, learned } = setup;
+        let Setup { site, live, clock, boot, points, rules, alarms, derived, far_ends, open, learned } = setup;
         let anchor = clock.anchor();
         let alarms_on_trial: Vec<bool> = alarms.iter().map(|def| def.shadow).collect();
-        let (desk, events) = Desk::new(boot, alarms, &site, &upstreams, open, &anchor);
+        let (desk, events) = Desk::new(boot, alarms, &site, &far_ends, open, &anchor);
         for alarm in desk.open() {
             live.alarm(alarm);
         }
@@ -357,7 +359,13 @@ impl Core {
         self.engine.set_local(self.local.offset_ms(&anchor));
         self.live.update_outlooks(self.learners.changed(&self.engine));
         self.notes.extend(self.learners.models_due(&self.engine, anchor.boot).map(Kept::Models));
-        self.desk.signal(&Signal::ClockUnset, anchor.trust == Trust::Unset, "", &anchor, &mut self.events);
+        self.desk.signal(
+            &Signal::ClockUnset,
+            anchor.trust == Trust::Unset,
+            &Text::default(),
+            &anchor,
+            &mut self.events,
+        );
         self.live.set_figures(self.desk.figures(anchor.boot));
     }
 

@@ -27,6 +27,7 @@ pub mod limits;
 pub mod mapping;
 pub mod mqtt;
 pub mod multipart;
+pub mod outage;
 pub mod outlet;
 pub mod posts;
 pub mod push;

@@ -65,8 +65,11 @@ pub const UNKNOWN_PARAM: Code = code("GH1204", "A parameter that the profile doe
 /// An unknown point.
 pub const UNKNOWN_POINT: Code = code("GH1205", "A point that does not exist.", "测点不存在。");
 /// Two devices at one address.
-pub const SAME_ADDRESS: Code =
-    code("GH1206", "Two devices share one unit id or topic on one line.", "同一线路上两台设备的单元号或主题相同。");
+pub const SAME_ADDRESS: Code = code(
+    "GH1206",
+    "Two devices or cameras share one unit id, topic or event stream.",
+    "两台设备或摄像机的单元号、主题或事件流相同。",
+);
 /// The address does not suit the line.
 pub const ADDRESS_KIND: Code =
     code("GH1207", "A device is addressed in a way its line does not know.", "设备的地址方式与线路不符。");

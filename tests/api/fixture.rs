@@ -21,6 +21,7 @@ use gatehouse::model::alarm::{
     Acknowledged, AlarmChange, AlarmEvent, AlarmRecord, AlarmState, AlarmText, Level, Snapshot, Trigger,
 };
 use gatehouse::model::desk::{DeskError, Handled};
+use gatehouse::model::far::FarKind;
 use gatehouse::model::health::HealthEntry;
 use gatehouse::model::journal::{Cursor, Epoch, Stream};
 use gatehouse::model::link::{LinkChange, LinkOf, LinkState};
@@ -280,12 +281,13 @@ impl SyncView for FakeSync {
             rejected: 0,
         };
         vec![UpstreamStatus {
+            kind: FarKind::Upstream,
             id: "cloud".into(),
             url: "https://cloud.example.com/ingest".into(),
             up,
             since_wall_ms: Some(now() - 754_000),
             last_ok_wall_ms: Some(now() - if up { 1200 } else { 754_000 }),
-            last_error: (!up).then(|| "连接被拒绝：cloud.example.com:443 (connection refused)".into()),
+            last_error: (!up).then(|| Text::new("连接被拒绝", "connection refused")),
             retry_wall_ms: (!up).then(|| now() + 21_000),
             streams: vec![
                 row(Stream::Alarm, 3, 731_000, 0.1),

@@ -22,7 +22,7 @@ fn last(story: &CaseStory, kind: StepKind) -> Option<String> {
     story.steps.iter().rev().find(|s| s.kind == kind).map(|s| s.note.clone())
 }
 
-async fn close(desk: &mut Desk, no: CaseNo) {
+pub(crate) async fn close(desk: &mut Desk, no: CaseNo) {
     for act in [Act::Review, Act::Confirm, Act::Close] {
         desk.act(no, act).await.unwrap();
         while desk.alarms.try_recv().is_ok() {}
@@ -30,7 +30,7 @@ async fn close(desk: &mut Desk, no: CaseNo) {
 }
 
 /// Three cases of 40 KiB each on far floors: 1 closed and held, 2 closed, 3 open.
-async fn three(dir: &Path, limits: Limits) {
+pub(crate) async fn three(dir: &Path, limits: Limits) {
     let mut desk = Desk::start_with(dir, Pictures::Hang, limits);
     for (n, floor) in [(1, 3), (2, 13), (3, 23)] {
         assert!(desk.send(picture(&format!("e{n}"), floor, n)).await);

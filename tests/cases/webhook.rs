@@ -3,11 +3,12 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use gatehouse::clock::SystemClock;
 use gatehouse::model::id::Id;
 use gatehouse::model::journal::{Cursor, Epoch, Gap, Stream};
 use gatehouse::model::stored::{Heads, JournalRow, ReadError, StoreError, TelemetryBatch};
 use gatehouse::model::time::BootMs;
-use gatehouse::northbound::{Identity, Outbox, Webhook, WebhookConfig};
+use gatehouse::northbound::{Identity, Outbox, SenderParts, UpstreamState, Webhook, WebhookConfig, webhook_status};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -97,7 +98,10 @@ async fn every_alarm_arrives_in_order_though_the_far_end_fails_first() {
     let identity = Identity { gateway_id: "g".into(), site_id: "s".into() };
     let stop = CancellationToken::new();
     let outbox: Arc<dyn Outbox> = journal.clone();
-    let webhook = Webhook::new(&config, Some("token"), identity, outbox, stop.clone()).unwrap();
+    let figures = webhook_status(&config, outbox.watch());
+    let parts =
+        SenderParts { identity, outbox, clock: Arc::new(SystemClock), status: figures.clone(), stop: stop.clone() };
+    let webhook = Webhook::new(&config, Some("token"), parts).unwrap();
     #[allow(clippy::disallowed_methods)] // a test's own task; it ends with `stop`
     let task = tokio::spawn(webhook.run());
     let begun = async {
@@ -106,6 +110,7 @@ async fn every_alarm_arrives_in_order_though_the_far_end_fails_first() {
         }
     };
     tokio::time::timeout(Duration::from_secs(10), begun).await.expect("it begins at the end of the journal");
+    assert_eq!(figures.read().url, format!("http://{}/…", server.local_addr().unwrap()), "the rest may be a secret");
     for key in ["case.1", "case.2"] {
         journal.add(key);
     }
@@ -117,6 +122,21 @@ async fn every_alarm_arrives_in_order_though_the_far_end_fails_first() {
         let body: serde_json::Value = serde_json::from_str(asked.split_once("\r\n\r\n").unwrap().1).unwrap();
         assert_eq!((&body["specversion"], &body["type"]), (&"1.0".into(), &"gatehouse.alarm.raised".into()));
         heard.push(body["data"]["alarm"]["key"].as_str().unwrap().to_owned());
+        let code = status.split(' ').next().unwrap();
+        let told = async {
+            loop {
+                let report = figures.read();
+                let why = report.last_error.clone().unwrap_or_default();
+                let failed = report.state == UpstreamState::Waiting && why.zh.contains(code) && why.en.contains(code);
+                let taken = report.state == UpstreamState::Up && report.last_success_at.is_some();
+                if if code.starts_with('2') { taken } else { failed } {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let told = tokio::time::timeout(Duration::from_secs(10), told).await;
+        assert!(told.is_ok(), "{status}: {:?}", figures.read());
     }
     assert_eq!(heard, ["case.1", "case.1", "case.1", "case.2"]);
     stop.cancel();

@@ -27,7 +27,8 @@ async fn peer_a_broker_sends_again_what_the_desk_did_not_store() {
     let login = Login::parse("gatehouse:secret");
     let cameras = MqttCameras::new(&rig.outlet, &line, (login, None), rig.stop.clone()).unwrap();
     rig.tasks.spawn(cameras.run());
-    assert!(matches!(rig.next().await, Intake::Link(_)), "subscribed");
+    let Intake::Link(link) = rig.next().await else { panic!("not subscribed") };
+    assert_eq!((&*link.reason.zh, &*link.reason.en), ("已在代理上订阅", "subscribed at the broker"));
     let events = ["{\"id\":\"one\"}", "{\"id\":", "{\"id\":\"two\"}"].map(str::to_owned);
     broker.publish("site/cam", events.into_iter()).await;
     assert_eq!(&*rig.sighting(false).await.event_id, "one");

@@ -1,12 +1,14 @@
-//! What the page, the API and the metrics say of a camera, and the one alarm of a camera that falls silent.
+//! What the page, the API and the metrics say of a camera, and the one alarm of a camera that falls silent, or of several
+//! that do so together.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use gatehouse::clock::{Clock, SystemClock};
 use gatehouse::gateway::{End, Running};
-use gatehouse::model::alarm::AlarmChange;
+use gatehouse::model::alarm::{AlarmChange, AlarmEvent, Level};
 use gatehouse::model::live::LiveEvent;
 use gatehouse::model::time::{Anchor, BootMs, WallMs};
 use tokio::io::AsyncWriteExt;
@@ -98,6 +100,13 @@ async fn campaign(running: &Running, clock: &Leaping) {
     let en = get(api, "/cameras?lang=en").await;
     assert!(en.contains("Last heard") && en.contains("Not readable as what it claims to be: 1"), "{en}");
 
+    // Why it rang stands in the case's story, level and all.
+    assert!(get(api, "/cases/1?lang=zh-CN").await.contains("发出告警 · 紧急"));
+    assert!(get(api, "/cases/1?lang=en").await.contains("Alarm raised · Critical"));
+    let story = get(api, "/api/v1/cases/1").await;
+    let raised = story.split_once("\"step\":\"raised\"").and_then(|(_, rest)| rest.split('}').next()).unwrap();
+    assert!(raised.contains("\"level\":\"critical\"") && raised.contains("\"note\":\"\""), "{story}");
+
     // Nothing for longer than the site allows: one alarm, and no second one however long it lasts.
     clock.0.store(61_000, Ordering::Relaxed);
     assert_eq!(change(&mut events).await, AlarmChange::Raised);
@@ -117,6 +126,87 @@ fn a_camera_is_counted_and_one_that_falls_silent_is_one_alarm() {
     let end = gateway.run(|running| assert!(tell.send(running.clone()).is_ok()), async move {
         let running = told.await.unwrap();
         campaign(&running, &clock).await;
+    });
+    assert_eq!(end.unwrap(), End::Asked);
+}
+
+/// The next change of the alarm of cameras that are silent together; no camera rings by itself meanwhile.
+async fn together(events: &mut broadcast::Receiver<LiveEvent>, clock: &Leaping, is: AlarmChange) -> Arc<AlarmEvent> {
+    let wait = async {
+        loop {
+            match timeout(Duration::from_millis(2_500), events.recv()).await.map(Result::unwrap) {
+                Ok(LiveEvent::Alarm { event, .. }) => {
+                    assert_eq!(&*event.alarm.key, "camera_silent.network.127_0_0", "{event:?}");
+                    if event.change == is {
+                        return event;
+                    }
+                }
+                Ok(LiveEvent::Link(_)) => {}
+                // A group is judged when it has come to rest.
+                Err(_) => drop(clock.0.fetch_add(11_000, Ordering::Relaxed)),
+            }
+        }
+    };
+    timeout(LIMIT, wait).await.unwrap_or_else(|_| panic!("{is:?}"))
+}
+
+#[test]
+fn cameras_behind_a_dead_switch_are_one_alarm() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Arc::new(Leaping::default());
+    let all = ["a", "b", "c", "d"];
+    let one = |id: &&str| format!("{}silent_after = \"1m\"\n", camera(id, "http://127.0.0.1:9"));
+    let site = format!("{FACADE}{}", all.iter().map(one).collect::<String>());
+    let gateway = open_at(dir.path(), &site, Arc::clone(&clock) as Arc<dyn Clock>);
+    let (tell, told) = oneshot::channel();
+    let end = gateway.run(|running| assert!(tell.send(running.clone()).is_ok()), async move {
+        let running: Running = told.await.unwrap();
+        let mut events = running.events.subscribe();
+        clock.0.store(61_000, Ordering::Relaxed);
+        let raised = together(&mut events, &clock, AlarmChange::Raised).await;
+        let title = &raised.alarm.text.title;
+        assert_eq!(&*title.en, "4 of 4 cameras in network 127.0.0 silent: 南 a, 南 b, 南 c, 南 d");
+        assert_eq!(&*title.zh, "网段 127.0.0 的 4 台摄像机中有 4 台没有消息：南 a、南 b、南 c、南 d");
+        assert_eq!((raised.alarm.level, &*raised.alarm.at), (Level::Major, "3号楼/南"));
+        let headers = [("Authorization", BASIC), ("Content-Type", "application/json")];
+        for id in all {
+            let body = br#"{"id":"e","kind":"ebike_in_lift_heartbeat"}"#;
+            assert_eq!(post(running.vision.unwrap(), &format!("/vision/{id}"), &headers, body).await.status, 200);
+        }
+        together(&mut events, &clock, AlarmChange::Cleared).await;
+    });
+    assert_eq!(end.unwrap(), End::Asked);
+}
+
+#[test]
+fn why_a_camera_is_lost_is_told_in_the_readers_language() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Arc::new(Leaping::default());
+    // Nobody listens there.
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let site = format!(
+        "[camera.cam]\nname = 'cam'\nat = 'x'\nprofile = 'generic_json'\nstream = {{ url = 'http://{closed}/events' }}\n"
+    );
+    let gateway = open_at(dir.path(), &site, Arc::clone(&clock) as Arc<dyn Clock>);
+    let (tell, told) = oneshot::channel();
+    let end = gateway.run(|running| assert!(tell.send(running.clone()).is_ok()), async move {
+        let running: Running = told.await.unwrap();
+        let mut events = running.events.subscribe();
+        let raised = async {
+            loop {
+                if let Ok(Ok(LiveEvent::Alarm { event, .. })) = timeout(Duration::from_millis(500), events.recv()).await
+                {
+                    return event;
+                }
+                clock.0.fetch_add(61_000, Ordering::Relaxed);
+            }
+        };
+        let raised = timeout(LIMIT, raised).await.expect("the alarm");
+        let title = &raised.alarm.text.title;
+        assert_eq!(&*title.zh, "摄像机 cam 没有消息：连接不上：对端拒绝连接");
+        assert!(title.en.starts_with("Camera cam is silent: no connection: Connection refused"), "{title:?}");
+        assert!(get(running.api, "/cameras?lang=zh-CN").await.contains("连接不上：对端拒绝连接"));
+        assert!(get(running.api, "/cameras?lang=en").await.contains("no connection: Connection refused"));
     });
     assert_eq!(end.unwrap(), End::Asked);
 }

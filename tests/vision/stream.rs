@@ -47,7 +47,8 @@ async fn pour(socket: &mut TcpStream, bytes: &[u8], step: usize) {
 async fn link(rig: &mut Rig) -> (LinkState, String) {
     loop {
         if let Intake::Link(link) = rig.next().await {
-            return (link.state, link.reason);
+            assert!(link.reason.zh != link.reason.en, "told in both languages: {:?}", link.reason);
+            return (link.state, link.reason.en.to_string());
         }
     }
 }

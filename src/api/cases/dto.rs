@@ -88,6 +88,8 @@ pub(crate) struct CaseStepDto {
     pub(crate) note: String,
     /// Why, for a rejection.
     pub(crate) reason: Option<&'static str>,
+    /// Level of the alarm that was raised.
+    pub(crate) level: Option<&'static str>,
 }
 
 /// One event of a camera.
@@ -215,12 +217,14 @@ fn sighting(s: &KeptSighting) -> SightingDto {
 }
 
 fn step(s: &Step) -> CaseStepDto {
+    let (level, note) = s.facts();
     CaseStepDto {
         step: s.kind.word(),
         at_ms: s.wall_ms,
         by: s.by.clone(),
-        note: s.note.clone(),
+        note: note.to_owned(),
         reason: s.reason.map(Reason::word),
+        level: level.map(Level::word),
     }
 }
 

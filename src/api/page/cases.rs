@@ -20,7 +20,7 @@ use crate::api::page::when::When;
 use crate::api::page::{Shell, Tab, html, sync};
 use crate::api::ports::CaseFileInfo;
 use crate::model::alarm::Level;
-use crate::model::case::{Case, CaseFilter, KeptSighting, Reason, Stage, Step, StepKind};
+use crate::model::case::{Case, CaseFilter, KeptSighting, Reason, Stage, Step};
 use crate::model::casebook::{BAND_FLOORS, NOTICE_LEAST, Statistics};
 use crate::model::casewords;
 use crate::model::facade::Watched;
@@ -203,11 +203,11 @@ fn line(step: &Step, when: &When, w: Words) -> Line {
     if let Some(reason) = step.reason {
         what = format!("{what} · {}", reason.text().get(w.0));
     }
-    // The desk notes the level of an alarm by its word in payloads.
-    let level = [Level::Life, Level::Critical, Level::Major, Level::Minor, Level::Info];
-    let level = level.into_iter().find(|l| step.kind == StepKind::Raised && l.word() == step.note);
-    let note = level.map_or_else(|| step.note.clone(), |l| l.text().get(w.0).to_owned());
-    Line::new(step.wall_ms, when, (what, step.kind.word()), &step.by, &note)
+    let (level, note) = step.facts();
+    if let Some(level) = level {
+        what = format!("{what} · {}", level.text().get(w.0));
+    }
+    Line::new(step.wall_ms, when, (what, step.kind.word()), &step.by, note)
 }
 
 fn shots(files: &[CaseFileInfo], seen: &[KeptSighting], name: &dyn Fn(&str) -> String) -> Vec<Shot> {

@@ -1,4 +1,4 @@
-//! How the cloud is fed: per upstream what waits, how old, how fast, and the last failure in words; and the disk.
+//! How the cloud is fed, and who else gets alarms: per upstream, webhook and broker what waits, how old, how fast, and the last failure in words; and the disk.
 
 use std::sync::Arc;
 
@@ -15,9 +15,10 @@ use crate::api::page::when::When;
 use crate::api::page::{Shell, Tab, html};
 use crate::api::ports::UpstreamStatus;
 use crate::api::view;
+use crate::model::far::FarKind;
 use crate::model::journal::Stream;
 
-/// One stream of one upstream.
+/// One stream of one of them.
 #[derive(Debug)]
 struct StreamRow {
     name: &'static str,
@@ -29,10 +30,12 @@ struct StreamRow {
     drain: String,
 }
 
-/// One upstream.
+/// One upstream, webhook or broker.
 #[derive(Debug)]
 struct UpstreamCard {
     id: String,
+    /// What becomes of that which waits.
+    kept: &'static str,
     url: String,
     up: bool,
     since: String,
@@ -87,11 +90,12 @@ pub(crate) async fn sync(
 fn upstream(u: &UpstreamStatus, when: &When, w: Words) -> UpstreamCard {
     UpstreamCard {
         id: u.id.clone(),
+        kept: if u.kind == FarKind::Upstream { w.t("sync.kept") } else { w.t("sync.kept_some") },
         url: u.url.clone(),
         up: u.up,
         since: u.since_wall_ms.map(|ms| when.since(ms)).unwrap_or_default(),
         last_ok: u.last_ok_wall_ms.map_or_else(|| w.t("sync.never").to_owned(), |ms| when.short(ms)),
-        last_error: u.last_error.clone().unwrap_or_default(),
+        last_error: u.last_error.as_ref().map_or_else(String::new, |why| why.get(w.0).to_owned()),
         retry: u.retry_wall_ms.map(|ms| when.short(ms)).unwrap_or_default(),
         streams: u
             .streams

@@ -6,7 +6,7 @@ use crate::cases::lanes::Lasting;
 use crate::cases::merge::{self, Where};
 use crate::cases::{figures, machine};
 use crate::model::alarm::Level;
-use crate::model::case::{CAMERAS_MAX, Case, CaseNo, Judgement, KeptSighting, ObjectClass, Stage, StepKind};
+use crate::model::case::{CAMERAS_MAX, Case, CaseNo, Judgement, KeptSighting, ObjectClass, Stage, Step, StepKind};
 use crate::model::casebook::BAND_FLOORS;
 use crate::model::sight::{SightKind, Sighting};
 use crate::model::time::Anchor;
@@ -168,7 +168,7 @@ impl Desk {
 
     pub(super) fn ring(case: &Case, now: &Anchor, out: &mut Effects) {
         if let Some(level) = case.level.filter(|_| machine::rings(case)) {
-            out.write.steps.push(step(case.no, StepKind::Raised, now, "", level.word()));
+            out.write.steps.push(Step { level: Some(level), ..step(case.no, StepKind::Raised, now, "", "") });
             out.reports.push(report(case, None));
         }
     }

@@ -144,6 +144,8 @@ fn ranges_narrow_to_what_all_agree_on_and_the_worse_class_counts() {
     let second = sight(&mut desk, "e2", "b", 1_000, Dense, Some((12, 20)));
     // More urgent: it rings anew.
     assert_eq!(second.effects.reports[0].level, Level::Critical);
+    let raised = second.effects.write.steps.iter().find(|s| s.kind == StepKind::Raised).unwrap();
+    assert_eq!((raised.level, &*raised.note), (Some(Level::Critical), ""));
     let j = &desk.case(first.case).unwrap().judgement;
     assert_eq!((j.class, j.floor_low, j.floor_high), (Dense, Some(12), Some(14)));
     // A third camera that took it for a bird neither calms nor narrows it.

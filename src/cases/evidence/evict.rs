@@ -1,4 +1,5 @@
-//! What must go by age or for want of room: case by case, oldest first, the manifest with its digests stays.
+//! What must go by age or for want of room: case by case, oldest first, the manifest with its digests stays (until
+//! [`manifests`](super::manifests) says otherwise).
 //!
 //! First `evicted.json` is written and synced, then the files go. A stop in between is mended by the next look, and a case
 //! that was never told so is handed out again until it is.
@@ -14,9 +15,9 @@ use super::{Evidence, MANIFEST, folder_bytes};
 use crate::model::case::CaseNo;
 
 /// Says that the files of a folder are gone, when and why.
-const TOMBSTONE: &str = "evicted.json";
+pub(super) const TOMBSTONE: &str = "evicted.json";
 /// Says besides that the case knows: nothing is left to do there, and nobody has to be asked.
-const TOLD: &str = "evicted.told";
+pub(super) const TOLD: &str = "evicted.told";
 
 /// Why evidence went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,6 +90,8 @@ impl Evidence {
                 }
                 // Begun before a stop: to be ended.
                 Some(before) => (!case.keep).then_some(before),
+                // What a stop left of a folder whose manifest went: it can only be removed when nothing is in it.
+                None if case.told && fs::remove_dir(self.folder(no)).is_ok() => None,
                 None => self.due(no, case, total > low, wall_ms),
             };
             let Some(evicted) = found else { continue };
@@ -99,6 +102,10 @@ impl Evidence {
                 }
                 Err(error) => tracing::error!(%error, case = no.0, "old evidence cannot be deleted"),
             }
+        }
+        let manifests = self.drop_manifests(standing, wall_ms);
+        if manifests > 0 {
+            tracing::info!(manifests, "old manifests of evicted evidence are deleted");
         }
         self.recount();
         gone
@@ -149,6 +156,6 @@ impl Evidence {
 }
 
 /// The folder's tombstone; one that a power cut left half is none.
-fn read(folder: &Path) -> Option<Evicted> {
+pub(super) fn read(folder: &Path) -> Option<Evicted> {
     serde_json::from_slice(&fs::read(folder.join(TOMBSTONE)).ok()?).ok()
 }

@@ -77,6 +77,24 @@ pub(super) static CASES: Table = Table {
             Scalar::Text("90d"),
             bi("evidence of closed cases without legal hold is deleted after this", "已办结且未保全案件的证据保存期"),
         ),
+        default(
+            "manifests_keep",
+            Kind::Duration { min_ms: DAY_MS, max_ms: 36_600 * DAY_MS },
+            Scalar::Text("1095d"),
+            bi(
+                "names and digests of deleted evidence are kept so long after it went; never deleted under legal hold",
+                "证据清理后，其文件名与摘要的保存期；保全中的案件不删除",
+            ),
+        ),
+        default(
+            "manifests_max",
+            Kind::Int { min: 1, max: 1_000_000 },
+            Scalar::Int(10_000),
+            bi(
+                "most cases whose names and digests are kept after their evidence went; the oldest goes first",
+                "证据已清理的案件中保留文件名与摘要的上限；先删最早的",
+            ),
+        ),
     ],
     one_of: &[],
 };

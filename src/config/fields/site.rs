@@ -361,8 +361,8 @@ static WEBHOOK: Table = Table {
     name: "webhook",
     head: "[webhook.<id>]",
     doc: bi(
-        "Every change of an alarm is posted there as a CloudEvent, as soon as it is on disk.",
-        "每次告警变化落盘后立即以 CloudEvents 格式推送到该网址。",
+        "Every change of an alarm is posted there as a CloudEvent, as soon as it is on disk. If nothing is taken for five minutes, `webhook.<id>.down` is raised.",
+        "每次告警变化落盘后立即以 CloudEvents 格式推送到该网址。连续 5 分钟发不出去时产生告警 `webhook.<id>.down`。",
     ),
     fields: &[
         required("url", Kind::Checked(&HTTP_URL), bi("where to post", "推送网址")),
@@ -375,8 +375,8 @@ static PUBLISH: Table = Table {
     name: "publish",
     head: "[publish.<id>]",
     doc: bi(
-        "Every change of an alarm and of a case is published there as a CloudEvent (QoS 1), as soon as it is on disk.",
-        "每次告警与案件变化落盘后立即以 CloudEvents 格式发布（QoS 1）。",
+        "Every change of an alarm and of a case is published there as a CloudEvent (QoS 1), as soon as it is on disk. If the broker is away for five minutes, `publish.<id>.down` is raised.",
+        "每次告警与案件变化落盘后立即以 CloudEvents 格式发布（QoS 1）。服务器中断 5 分钟时产生告警 `publish.<id>.down`。",
     ),
     fields: &[
         required("url", Kind::Checked(&BROKER_URL), bi("the broker", "服务器")),

@@ -99,8 +99,8 @@ pub(super) static CAMERA: Table = Table {
             "silent_after",
             Kind::Duration { min_ms: 60_000, max_ms: 31 * 86_400_000 },
             bi(
-                "an alarm when nothing came from it for so long; for cameras that send signs of life, or often",
-                "多久没有任何消息即告警；用于有心跳或事件频繁的摄像机",
+                "an alarm when nothing came from it for so long; for cameras that send signs of life, or often. Three or more of one line or network (`10.0.9.*`) that fall silent within five minutes are one alarm",
+                "多久没有任何消息即告警；用于有心跳或事件频繁的摄像机。同一线路或网段（`10.0.9.*`）的三台及以上在五分钟内失联时合为一条告警",
             ),
         ),
         optional(

@@ -9,6 +9,7 @@ use crate::model::journal::{Cursor, Epoch, Gap, GapReason};
 use crate::model::quality::Quality;
 use crate::model::reading::Value;
 use crate::model::stored::{Columns, JournalRow, ReadError, StoreError, TelemetryBatch};
+use crate::model::text::Text;
 use crate::model::time::{Anchor, BootMs, Trust, WallMs};
 use crate::northbound::Compress;
 use crate::northbound::backoff::Trouble;
@@ -40,7 +41,7 @@ impl Link for Script {
         self.asked.lock().unwrap().push((self.begun.elapsed(), parcel.stream, parcel.first, parcel.last));
         let next = self.answers.lock().unwrap().pop_front();
         match next {
-            Some(None) => Err(LinkError("no connection".to_owned())),
+            Some(None) => Err(LinkError(Text::same("no connection"))),
             Some(Some((status, retry_after))) => {
                 Ok(Answer { status, retry_after: retry_after.map(str::to_owned), ..Answer::default() })
             }

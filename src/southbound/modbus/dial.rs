@@ -17,8 +17,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_serial::SerialPortBuilderExt as _;
 
-use crate::model::text::Text;
-use crate::southbound::io_zh;
+use crate::model::text::{Text, io_zh};
 use crate::southbound::modbus::LineError;
 use crate::southbound::modbus::pdu::Framing;
 use crate::southbound::modbus::session::Port;

@@ -14,8 +14,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::time::{Instant, timeout_at};
 
-use crate::model::text::Text;
-use crate::southbound::io_zh;
+use crate::model::text::{Text, io_zh};
 use crate::southbound::modbus::matcher::{Answer, Inbox, Reason, Verdict};
 use crate::southbound::modbus::pdu::{ADU_LEN_MAX, Ask, Body, Exception, Expect, Framing};
 

@@ -64,7 +64,7 @@ impl Fetcher {
             let response = camera.host.get(&url).await.map_err(|miss| match miss {
                 Miss::Credential(status) => FetchError::Credential(status),
                 Miss::Status(status) => FetchError::Status(status),
-                Miss::Link(why) => FetchError::Link(why),
+                Miss::Link(why) => FetchError::Link(why.en.to_string()),
             })?;
             body(response, bytes_max).await
         };
@@ -83,7 +83,7 @@ async fn body(mut response: Response, bytes_max: u64) -> Result<Fetched, FetchEr
     let media_type = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let media_type = if media_type.is_empty() { "application/octet-stream".to_owned() } else { media_type };
     let mut bytes = Vec::new();
-    while let Some(piece) = response.chunk().await.map_err(|error| FetchError::Link(words(&error)))? {
+    while let Some(piece) = response.chunk().await.map_err(|error| FetchError::Link(words(&error).en.to_string()))? {
         if (bytes.len() + piece.len()) as u64 > bytes_max {
             return Err(FetchError::TooLarge(bytes_max));
         }

@@ -12,6 +12,7 @@ use reqwest::{Response, StatusCode, Url};
 
 use super::digest::{Challenge, Request, answer, choose};
 use super::limits::CONNECT_WITHIN;
+use crate::model::text::{Text, io_zh};
 use crate::southbound::mqtt::Login;
 
 /// An idle connection is kept for so long; cameras have few.
@@ -36,7 +37,7 @@ pub(super) enum Miss {
     /// Any other status than 2xx.
     Status(u16),
     /// No connection, or it broke.
-    Link(String),
+    Link(Text),
 }
 
 /// What is to be known of a camera's hosts.
@@ -148,16 +149,18 @@ fn settle(response: Response) -> Result<Response, Miss> {
 }
 
 /// What went wrong, in words and without the address.
-pub(super) fn words(error: &reqwest::Error) -> String {
+pub(super) fn words(error: &reqwest::Error) -> Text {
     let mut root: &dyn std::error::Error = error;
     while let Some(deeper) = root.source() {
         root = deeper;
     }
+    let zh = root.downcast_ref().map_or_else(|| root.to_string(), io_zh);
     if error.is_timeout() {
-        format!("no connection within {} s", CONNECT_WITHIN.as_secs())
+        let s = CONNECT_WITHIN.as_secs();
+        Text::new(&format!("{s} 秒内连接不上"), &format!("no connection within {s} s"))
     } else if error.is_connect() {
-        format!("no connection: {root}")
+        Text::new(&format!("连接不上：{zh}"), &format!("no connection: {root}"))
     } else {
-        format!("the connection broke: {root}")
+        Text::new(&format!("连接中断：{zh}"), &format!("the connection broke: {root}"))
     }
 }

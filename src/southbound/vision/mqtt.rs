@@ -17,6 +17,7 @@ use super::Way;
 use super::limits::CONNECT_WITHIN;
 use super::outlet::{Door, Outlet, Verdict};
 use crate::model::link::LinkState;
+use crate::model::text::Text;
 use crate::southbound::LineConfig;
 use crate::southbound::mqtt::Login;
 use crate::southbound::mqtt::backoff::Backoff;
@@ -58,7 +59,7 @@ impl MqttCameras {
                 () = self.stop.cancelled() => return,
             };
             let pause = backoff.pause(fastrand::f64());
-            tracing::warn!(broker = %self.broker.address(), why, ?pause, "the broker of cameras is lost");
+            tracing::warn!(broker = %self.broker.address(), why = &*why.en, ?pause, "the broker of cameras is lost");
             self.tell(LinkState::Down, &why).await;
             tokio::select! {
                 () = sleep(pause) => {}
@@ -67,40 +68,43 @@ impl MqttCameras {
         }
     }
 
-    async fn tell(&self, state: LinkState, why: &str) {
+    async fn tell(&self, state: LinkState, why: &Text) {
         for (_, door) in &self.cameras {
-            self.outlet.link(door, state, why).await;
+            self.outlet.link(door, state, why.clone()).await;
         }
     }
 
     /// One connection, to its end; says why it ended.
-    async fn once(&self, backoff: &mut Backoff) -> String {
+    async fn once(&self, backoff: &mut Backoff) -> Text {
         let (to, mut from) = match self.broker.connect().await {
             Ok(open) => open,
-            Err(why) => return why.en.to_string(),
+            Err(why) => return why,
         };
         let topics: Vec<String> = self.cameras.iter().map(|(topic, _)| topic.clone()).collect();
         let mut missing = 0;
         for batch in topics.chunks(FILTERS_PER_SUBSCRIBE) {
             missing += 1;
             if !to.subscribe(batch.to_vec()) {
-                return "too many subscriptions at once".to_owned();
+                return Text::new("一次订阅过多", "too many subscriptions at once");
             }
         }
         loop {
             let next = if missing > 0 { timeout(CONNECT_WITHIN, from.next()).await } else { Ok(from.next().await) };
             match next {
-                Err(_) => return "the broker does not answer the subscription".to_owned(),
-                Ok(Err(why)) => return why.en.to_string(),
+                Err(_) => return Text::new("代理不应答订阅", "the broker does not answer the subscription"),
+                Ok(Err(why)) => return why,
                 Ok(Ok(FromBroker::Subscribed { refused })) if refused.is_empty() => {
                     missing -= missing.min(1);
                     if missing == 0 {
                         backoff.worked();
-                        self.tell(LinkState::Up, "subscribed at the broker").await;
+                        self.tell(LinkState::Up, &Text::new("已在代理上订阅", "subscribed at the broker")).await;
                     }
                 }
                 Ok(Ok(FromBroker::Subscribed { .. })) => {
-                    return "the broker refuses a subscription: check the rights of the line's credential".to_owned();
+                    return Text::new(
+                        "代理拒绝订阅（请检查线路凭据的权限）",
+                        "the broker refuses a subscription: check the rights of the line's credential",
+                    );
                 }
                 Ok(Ok(FromBroker::Publish(publish))) => {
                     if let Err(why) = self.take(&publish, &to).await {
@@ -113,19 +117,22 @@ impl MqttCameras {
     }
 
     /// One message, acknowledged when done with.
-    async fn take(&self, publish: &Publish, to: &impl ToBroker) -> Result<(), String> {
+    async fn take(&self, publish: &Publish, to: &impl ToBroker) -> Result<(), Text> {
         let door = self.cameras.iter().find(|(topic, _)| *topic == publish.topic).map(|(_, door)| door);
         if let Some(door) = door.filter(|_| !publish.retain) {
             // A refusal has been told by the outlet.
             if let Ok(draft) = self.outlet.draft(door, &publish.payload, &self.broker.address())
                 && self.outlet.deliver(door, draft).await == Verdict::Busy
             {
-                return Err("the case desk does not take an event; the broker will send it again".to_owned());
+                return Err(Text::new(
+                    "案件台暂时不能接收事件，代理会重新发送",
+                    "the case desk does not take an event; the broker will send it again",
+                ));
             }
         }
         if publish.qos == QoS::AtMostOnce || to.ack(publish.pkid) {
             return Ok(());
         }
-        Err("acknowledgements cannot be sent".to_owned())
+        Err(Text::new("无法发送确认", "acknowledgements cannot be sent"))
     }
 }

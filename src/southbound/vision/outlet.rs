@@ -22,6 +22,7 @@ use crate::model::intake::{CameraFigures, CameraLink, HEAD_BYTES_MAX, Intake, Re
 use crate::model::link::LinkState;
 use crate::model::reading::Receipt;
 use crate::model::sight::{Footage, PICTURES_MAX, Sighting};
+use crate::model::text::Text;
 use crate::model::time::BootMs;
 use crate::southbound::mqtt::rate::Bucket;
 
@@ -291,9 +292,8 @@ impl Outlet {
     }
 
     /// Tells the desk that a camera came or went; waits for room, since there are few of these.
-    pub async fn link(&self, door: &Door, state: LinkState, reason: impl Into<String>) {
-        let link =
-            CameraLink { camera: Arc::clone(&door.source.camera), state, reason: reason.into(), at: self.clock.boot() };
+    pub async fn link(&self, door: &Door, state: LinkState, reason: Text) {
+        let link = CameraLink { camera: Arc::clone(&door.source.camera), state, reason, at: self.clock.boot() };
         door.gate().connect(link.clone());
         let by = Instant::now() + COMMIT_WITHIN;
         if !matches!(timeout_at(by, self.out.send(Intake::Link(link))).await, Ok(Ok(()))) {

@@ -56,7 +56,7 @@ pub fn figures(
 fn presence(heard: &Heard, silent_after: Option<Duration>, since: BootMs, now: BootMs) -> Presence {
     if let Some(link) = heard.link.as_ref().filter(|link| link.state == LinkState::Down) {
         if now.since(link.at) >= DOWN_AFTER_MS {
-            return Presence::Silent(Text::same(&link.reason));
+            return Presence::Silent(link.reason.clone());
         }
         return Presence::Unknown;
     }
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn silence_is_a_trouble_where_the_site_or_a_dead_connection_says_so() {
-        let link = |state, at| CameraLink { camera: "c".into(), state, reason: "why".into(), at: BootMs(at) };
+        let link = |state, at| CameraLink { camera: "c".into(), state, reason: Text::same("why"), at: BootMs(at) };
         let check = |contact: Option<i64>, link: Option<CameraLink>, after_s: Option<u64>, now, want: &str| {
             let heard = Heard { contact: contact.map(BootMs), event: None, link };
             let found = presence(&heard, after_s.map(Duration::from_secs), BootMs(0), BootMs(now));

@@ -23,6 +23,7 @@ use super::outlet::{Door, Draft, Outlet, Verdict};
 use super::{StreamConfig, Way};
 use crate::model::link::LinkState;
 use crate::model::sight::Footage;
+use crate::model::text::Text;
 use crate::southbound::mqtt::Login;
 use crate::southbound::mqtt::backoff::Backoff;
 
@@ -78,7 +79,7 @@ impl StreamClient {
     /// Reads until told to stop.
     pub async fn run(self) {
         let mut backoff = Backoff::default();
-        let mut told: Option<String> = None;
+        let mut told: Option<Text> = None;
         loop {
             let started = Instant::now();
             let why = tokio::select! {
@@ -89,8 +90,8 @@ impl StreamClient {
                 backoff.worked();
             }
             // The same trouble again and again is one message.
-            if told.as_deref() != Some(why.as_str()) {
-                tracing::warn!(camera = %self.door.source.camera, why, "the event stream of a camera is down");
+            if told.as_ref() != Some(&why) {
+                tracing::warn!(camera = %self.door.source.camera, why = &*why.en, "the event stream of a camera is down");
                 self.outlet.link(&self.door, LinkState::Down, why.clone()).await;
                 told = Some(why);
             }
@@ -102,24 +103,36 @@ impl StreamClient {
     }
 
     /// One connection, to its end; says why it ended.
-    async fn once(&self, told: &mut Option<String>) -> String {
+    async fn once(&self, told: &mut Option<Text>) -> Text {
         let response = match tokio::time::timeout(ANSWER_WITHIN, self.host.get(&self.url)).await {
-            Err(_) => return format!("no answer within {} s", ANSWER_WITHIN.as_secs()),
+            Err(_) => {
+                let s = ANSWER_WITHIN.as_secs();
+                return Text::new(&format!("{s} 秒内没有应答"), &format!("no answer within {s} s"));
+            }
             Ok(Err(Miss::Credential(status))) => {
-                return format!("the camera refuses the credential ({status}): correct it and the camera's user");
+                return Text::new(
+                    &format!("摄像机拒绝用户名或密码（{status}），请改正凭据和摄像机上的用户"),
+                    &format!("the camera refuses the credential ({status}): correct it and the camera's user"),
+                );
             }
             Ok(Err(Miss::Status(status))) => {
-                return format!("the camera answers {status}: is the profile the right one?");
+                return Text::new(
+                    &format!("摄像机应答 {status}，请检查视觉模板是否选对"),
+                    &format!("the camera answers {status}: is the profile the right one?"),
+                );
             }
             Ok(Err(Miss::Link(why))) => return why,
             Ok(Ok(response)) => response,
         };
         let kind = response.headers().get(CONTENT_TYPE).and_then(|line| line.to_str().ok()).unwrap_or_default();
         let Some(multipart) = Multipart::new(kind, PICTURE_BYTES_MAX) else {
-            return "the camera's answer is no event stream: is the profile the right one?".to_owned();
+            return Text::new(
+                "摄像机的应答不是事件流，请检查视觉模板是否选对",
+                "the camera's answer is no event stream: is the profile the right one?",
+            );
         };
         *told = None;
-        self.outlet.link(&self.door, LinkState::Up, "the event stream is open").await;
+        self.outlet.link(&self.door, LinkState::Up, Text::new("事件流已打开", "the event stream is open")).await;
         Reading { client: self, response, multipart, waiting: None }.run().await
     }
 }
@@ -134,7 +147,7 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    async fn run(mut self) -> String {
+    async fn run(mut self) -> Text {
         let end = self.read().await;
         if let Some((draft, ..)) = self.waiting.take() {
             self.client.offer(draft).await;
@@ -142,7 +155,7 @@ impl Reading<'_> {
         end
     }
 
-    async fn read(&mut self) -> String {
+    async fn read(&mut self) -> Text {
         let (mut heard, mut asked) = (Instant::now(), false);
         loop {
             let silent = heard + self.client.silence;
@@ -154,10 +167,11 @@ impl Reading<'_> {
                     (heard, asked) = (Instant::now(), false);
                     self.multipart.feed(&piece);
                 }
-                Ok(Ok(None)) => return "the camera closed the event stream".to_owned(),
+                Ok(Ok(None)) => return Text::new("摄像机关闭了事件流", "the camera closed the event stream"),
                 Ok(Err(error)) => return words(&error),
                 Err(_) if Instant::now() >= silent => {
-                    return format!("nothing heard for {} s", self.client.silence.as_secs());
+                    let s = self.client.silence.as_secs();
+                    return Text::new(&format!("{s} 秒没有任何数据"), &format!("nothing heard for {s} s"));
                 }
                 Err(_) => {
                     if Instant::now() >= ripe {
@@ -178,12 +192,13 @@ impl Reading<'_> {
                     Ok(None) => break,
                     Err(fault) => {
                         self.client.outlet.refuse(&self.client.door, &fault, b"", &self.client.from);
-                        return format!("the event stream cannot be read: {fault}");
+                        let zh = format!("事件流无法解析（{}）：{fault}", fault.why.text().zh);
+                        return Text::new(&zh, &format!("the event stream cannot be read: {fault}"));
                     }
                 }
             }
             if self.multipart.is_over() {
-                return "the camera ended the event stream".to_owned();
+                return Text::new("摄像机结束了事件流", "the camera ended the event stream");
             }
         }
     }

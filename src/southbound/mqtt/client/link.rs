@@ -16,8 +16,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
 use super::BadBroker;
-use crate::model::text::Text;
-use crate::southbound::io_zh;
+use crate::model::text::{Text, io_zh};
 use crate::southbound::mqtt::Login;
 use crate::southbound::mqtt::limits::{BROKER_INFLIGHT_MAX, CLIENT_KEEP_ALIVE, PACKET_BYTES_MAX};
 use crate::southbound::{LineConfig, LinePath};

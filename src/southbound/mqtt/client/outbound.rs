@@ -7,6 +7,7 @@ use std::pin::Pin;
 
 use super::BadBroker;
 use super::link::{Broker, Feed, FromBroker, Rumqtt, RumqttFeed};
+use crate::model::text::Text;
 use crate::southbound::LineConfig;
 use crate::southbound::mqtt::Login;
 use crate::southbound::mqtt::limits::{PAYLOAD_BYTES_MAX, TOPIC_BYTES_MAX};
@@ -15,7 +16,7 @@ use crate::southbound::mqtt::limits::{PAYLOAD_BYTES_MAX, TOPIC_BYTES_MAX};
 #[derive(Debug)]
 pub struct Outbound(Broker);
 
-type Next = Pin<Box<dyn Future<Output = (RumqttFeed, Result<FromBroker, String>)> + Send>>;
+type Next = Pin<Box<dyn Future<Output = (RumqttFeed, Result<FromBroker, Text>)> + Send>>;
 
 /// An open connection.
 pub struct OutboundLink {
@@ -36,8 +37,8 @@ impl Outbound {
     }
 
     /// Connects within the line's time-out; why it did not work is in words, without secrets.
-    pub async fn connect(&self) -> Result<OutboundLink, String> {
-        let (to, feed) = self.0.connect().await.map_err(|why| why.en.to_string())?;
+    pub async fn connect(&self) -> Result<OutboundLink, Text> {
+        let (to, feed) = self.0.connect().await?;
         Ok(OutboundLink { to, next: turn(feed) })
     }
 }
@@ -53,7 +54,7 @@ impl OutboundLink {
 
     /// The next sign of the broker: `true` when it acknowledges a message. To be awaited also while there is nothing to
     /// send, since it keeps the connection alive; dropping the future loses nothing. An error is the end.
-    pub async fn heard(&mut self) -> Result<bool, String> {
+    pub async fn heard(&mut self) -> Result<bool, Text> {
         let (feed, heard) = (&mut self.next).await;
         self.next = turn(feed);
         Ok(matches!(heard?, FromBroker::Taken))
@@ -63,6 +64,6 @@ impl OutboundLink {
 fn turn(mut feed: RumqttFeed) -> Next {
     Box::pin(async move {
         let heard = feed.next().await;
-        (feed, heard.map_err(|why| why.en.to_string()))
+        (feed, heard)
     })
 }
