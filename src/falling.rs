@@ -49,11 +49,13 @@ mod fit;
 pub mod judge;
 mod linear;
 mod motion;
+mod net;
 mod others;
 pub mod recorded;
 mod release;
 pub mod site;
 pub mod track;
+pub mod trust;
 
 pub use camera::Calibration;
 pub use judge::judge;

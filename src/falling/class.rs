@@ -9,16 +9,16 @@
 //! Refuses to know thresholds of the answer; they stand in [`judge`](super::judge).
 
 use super::camera::Calibration;
-use super::fit::{Fit, SPEED};
+use super::fit::{Fit, HEIGHT, Rung, SPEED, WIND};
 use super::others::Others;
 use super::track::Cleaned;
 
-mod weights;
+pub(super) mod weights;
 
 /// How many quantities are looked at.
-pub const QUANTITIES: usize = 44;
+pub const QUANTITIES: usize = 48;
 /// How many of them are about the track itself.
-const OWN: usize = 37;
+const OWN: usize = 41;
 
 /// Probabilities of the three kinds; their sum is 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,8 +34,8 @@ pub struct Odds {
 /// The quantities, in the order of the weights.
 pub(super) fn quantities(calibration: &Calibration, track: &Cleaned, fit: &Fit) -> [f64; QUANTITIES] {
     let best = fit.rungs.iter().max_by(|a, b| a.ln_evidence.total_cmp(&b.ln_evidence));
-    let (speed, height) = best.map_or((0.0, 0.0), |rung| (rung.params[SPEED], rung.params[super::fit::HEIGHT]));
-    let samples = &track.samples;
+    let (speed, height) = best.map_or((0.0, 0.0), |rung| (rung.params[SPEED], rung.params[HEIGHT]));
+    let (samples, entered) = (&track.samples, track.entered);
     let (first, last) = (samples[0], samples[samples.len() - 1]);
     let dropped = first.height_m - last.height_m;
     let rising = (-speed).clamp(0.0, 15.0);
@@ -47,9 +47,9 @@ pub(super) fn quantities(calibration: &Calibration, track: &Cleaned, fit: &Fit) 
     let (acceleration, error) = fit.acceleration;
     let above = ((acceleration - 11.5) / (error + 0.5)).clamp(0.0, 6.0);
     let below = ((6.0 - acceleration) / (error + 0.5)).clamp(0.0, 6.0);
-    let (outward, doubt) = best.map_or((0.0, 1.0), super::fit::Rung::outward);
+    let (outward, doubt) = best.map_or((0.0, 1.0), Rung::outward);
     let needed = height + speed.max(0.0).powi(2) / 19.6 - calibration.facade().roof_m();
-    let noise = fit.noise.pixels.ln();
+    let from_beyond = entered.top || entered.side;
     let own = [
         1.0,
         squash(dense),
@@ -74,7 +74,7 @@ pub(super) fn quantities(calibration: &Calibration, track: &Cleaned, fit: &Fit) 
         fit.duration_s.min(3.0),
         (needed / 10.0).clamp(0.0, 3.0),
         (dropped / storey).clamp(0.05, 10.0).ln(),
-        noise,
+        fit.noise.pixels.ln(),
         (dense - light).clamp(-8.0, 8.0) / 3.0,
         squash(dense) * (speed / 10.0).clamp(-1.0, 3.0),
         squash(dense) * along,
@@ -88,14 +88,24 @@ pub(super) fn quantities(calibration: &Calibration, track: &Cleaned, fit: &Fit) 
         squash(dense) * (dropped / storey).clamp(0.05, 10.0).ln(),
         (fit.twist_ms2 / 3.0).min(4.0),
         // What appears in the middle of the air is at rest there; what comes through the edge is not.
-        if track.starts_at_edge { 1.0 } else { 0.0 },
-        if track.starts_at_edge { 0.0 } else { (speed.abs() / 5.0).min(3.0) },
+        if from_beyond { 1.0 } else { 0.0 },
+        if from_beyond { 0.0 } else { (speed.abs() / 5.0).min(3.0) },
         if track.ends_at_edge { 1.0 } else { 0.0 },
+        // Steep under the building, a step towards the camera looks like a storey: there falls may look odd.
+        steep(calibration, first.height_m),
+        steep(calibration, last.height_m),
+        best.map_or(0.0, |rung| rung.params[WIND] / 3.0),
+        best.map_or(0.0, |rung| (rung.sunk(fit.duration_s) / storey).clamp(-3.0, 6.0) / 2.0),
     ];
     let mut all = [0.0; QUANTITIES];
     all[..OWN].copy_from_slice(&own);
     all[OWN..].copy_from_slice(&against(fit));
     all
+}
+
+/// How much of a step towards the camera shows as height.
+fn steep(calibration: &Calibration, height_m: f64) -> f64 {
+    ((height_m - calibration.lens_height_m()) / calibration.distance_m() / 2.0).clamp(-1.0, 3.0)
 }
 
 /// How the falls stand against each other description.
@@ -120,19 +130,17 @@ fn squash(odds: f64) -> f64 {
 
 /// Whether there is enough to see: eight points over most of two storeys. A glimpse shows other things than a path does.
 pub fn is_long(quantities: &[f64; QUANTITIES]) -> bool {
-    quantities[POINTS] > -0.25 && quantities[STOREYS] > 0.8
+    quantities[POINTS] > -0.25 && quantities[STOREYS].max(quantities[SUNK]) > 0.8
 }
 
-/// ln of the points over ten, and half the storeys passed downwards.
+/// ln of the points over ten, and half the storeys passed downwards: as seen, and as the likeliest fall has it.
 const POINTS: usize = 9;
 const STOREYS: usize = 10;
+const SUNK: usize = 40;
 
 /// Probabilities from the quantities.
 pub(super) fn odds(quantities: &[f64; QUANTITIES]) -> Odds {
-    let sum = |weights: &[f64], values: &[f64]| -> f64 { weights.iter().zip(values).map(|(w, v)| w * v).sum() };
-    let inner: [f64; weights::UNITS] = std::array::from_fn(|unit| sum(&weights::INNER[unit], quantities).tanh());
-    let score = |kind: usize| sum(&weights::PLAIN[kind], quantities) + sum(&weights::OUTER[kind], &inner);
-    let (dense, light) = (score(0), score(1));
+    let [dense, light] = weights::NET.scores(quantities);
     let most = dense.max(light).max(0.0);
     let (dense, light, other) = ((dense - most).exp(), (light - most).exp(), (-most).exp());
     let sum = dense + light + other;

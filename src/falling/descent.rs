@@ -1,15 +1,16 @@
 //! Owns one search: the fall of a given terminal speed that fits the points best, by Gauss-Newton, with its evidence.
 //!
 //! The seen height is `h + S (z - h)` with the lens at `h`, the true height `z` from [`drag`](super::drag) and the
-//! stretch `S = d / (d - depth - way out)`. Drag eats the speed outwards with every metre of the path, whatever its direction:
-//! `outward exp(-g path / vt²)`.
+//! stretch `S = d / (d - depth - way out)`. Drag eats the speed outwards with every metre of the path, whatever its direction,
+//! down to that of the air: `wind + (outward - wind) exp(-g path / vt²)`. Below a steep camera a wind of 2 m/s off the wall
+//! moves a bottle that fell 50 m by more than a storey in the picture.
 //!
 //! Refuses to know which terminal speeds and which beliefs are worth a search.
 
 #![allow(clippy::needless_range_loop)] // formulas over rows and columns read best with indices
 
 use super::drag;
-use super::fit::{DEPTH, HEIGHT, INWARD_MAX, OUTWARD, PARAMS, Point, Rung, SPEED};
+use super::fit::{DEPTH, HEIGHT, INWARD_MAX, OUTWARD, PARAMS, Point, Rung, SPEED, WIND};
 use super::linear::{self, Square};
 use super::track::POINTS_MAX;
 
@@ -17,6 +18,9 @@ use super::track::POINTS_MAX;
 const GAIN_MIN: f64 = 0.05;
 /// Nor does one that lowers a large misfit by less than this share.
 const GAIN_SHARE: f64 = 0.004;
+
+/// More than a fresh breeze across the facade is not believed, m/s.
+const WIND_MAX_MS: f64 = 10.0;
 
 /// One fall to be fitted: points, lens, terminal speed and beliefs.
 pub(super) struct Problem<'a> {
@@ -98,11 +102,12 @@ impl Problem<'_> {
     /// Keeps a step inside what the formulas cover.
     fn bound(&self, params: &mut [f64; PARAMS]) {
         params[SPEED] = params[SPEED].clamp(-40.0, 80.0);
-        params[DEPTH] = params[DEPTH].clamp(-0.3 * self.distance_m, 0.6 * self.distance_m);
+        params[DEPTH] = params[DEPTH].clamp(-0.3 * self.distance_m, 0.7 * self.distance_m);
         params[OUTWARD] = params[OUTWARD].clamp(INWARD_MAX, 15.0);
+        params[WIND] = params[WIND].clamp(-WIND_MAX_MS, WIND_MAX_MS);
     }
 
-    /// How far out the thing is at every point, per m/s of speed outwards: `t` less what drag takes.
+    /// How far out the thing is at every point, per m/s of speed outwards: `t` less what drag takes and the air gives.
     fn ways_out(&self, params: &[f64; PARAMS]) -> [f64; POINTS_MAX] {
         let mut ways = [0.0; POINTS_MAX];
         let by_path = if self.terminal < drag::NO_DRAG { drag::GRAVITY / (self.terminal * self.terminal) } else { 0.0 };
@@ -130,11 +135,13 @@ impl Problem<'_> {
         let mut chi_squared = 0.0;
         for (point, way) in self.points.iter().zip(ways) {
             let (fallen, by_speed) = drag::fallen(params[SPEED], self.terminal, point.t);
-            let gap = (self.distance_m - params[DEPTH] - params[OUTWARD] * way).max(0.25 * self.distance_m);
+            let carried = point.t - way;
+            let out = params[DEPTH] + params[OUTWARD] * way + params[WIND] * carried;
+            let gap = (self.distance_m - out).max(0.1 * self.distance_m);
             let stretch = self.distance_m / gap;
             let above = params[HEIGHT] - fallen - self.lens_m;
             let by_depth = above * stretch / gap;
-            let slopes = [stretch, -stretch * by_speed, by_depth, by_depth * way];
+            let slopes = [stretch, -stretch * by_speed, by_depth, by_depth * way, by_depth * carried];
             let miss = self.lens_m + stretch * above - point.height_m;
             chi_squared += point.weight * miss * miss;
             for row in 0..PARAMS {

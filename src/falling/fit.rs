@@ -37,17 +37,20 @@ pub(super) const LADDER: [(f64, f64); 13] = [
 /// Rungs that count as dense: terminal speed above 11 m/s, between a heavy food bag and an open can.
 pub(super) const DENSE_RUNGS: usize = 6;
 
-/// Parameters of a fall at the first point: height, speed down, depth in front of the facade, speed outwards.
-pub(super) const PARAMS: usize = 4;
+/// Parameters of a fall at the first point: height, speed down, depth in front of the facade, speed outwards; and the air's
+/// speed outwards.
+pub(super) const PARAMS: usize = 5;
 pub(super) const HEIGHT: usize = 0;
 pub(super) const SPEED: usize = 1;
 pub(super) const DEPTH: usize = 2;
 pub(super) const OUTWARD: usize = 3;
+pub(super) const WIND: usize = 4;
 
 /// Beliefs about the parameters: mean and spread. Windows and balconies end within a metre or two of the plane; outward
-/// speeds are those of throws. Height comes from the track, speed from the room above it.
-const MEAN: [f64; PARAMS] = [0.0, 0.0, 0.7, 1.0];
-const SPREAD: [f64; PARAMS] = [30.0, 0.0, 0.7, 3.0];
+/// speeds are those of throws, winds across the facade those of a breezy day. Height comes from the track, speed from the
+/// room above it.
+const MEAN: [f64; PARAMS] = [0.0, 0.0, 0.7, 1.0, 0.0];
+const SPREAD: [f64; PARAMS] = [30.0, 0.0, 0.7, 3.0, 1.5];
 /// A thing thrown down from the roof starts with this, m/s; from there gravity does the rest.
 const THROWN_MAX_MS: f64 = 8.0;
 /// Towards the wall there is no room, m/s.
@@ -246,8 +249,13 @@ fn climb(
     let fastest = (2.0 * drag::GRAVITY * room_m + THROWN_MAX_MS * THROWN_MAX_MS).sqrt();
     (mean[SPEED], spread[SPEED]) = (0.35 * fastest, 0.4 * fastest + 1.0);
     let stretch = distance_m / (distance_m - mean[DEPTH]);
-    let mut params =
-        [lens_m + (seen - lens_m) / stretch, (-free.terms[1]).clamp(-25.0, 45.0), mean[DEPTH], mean[OUTWARD]];
+    let mut params = [
+        lens_m + (seen - lens_m) / stretch,
+        (-free.terms[1]).clamp(-25.0, 45.0),
+        mean[DEPTH],
+        mean[OUTWARD],
+        mean[WIND],
+    ];
     let mut rungs: Vec<Rung> = Vec::with_capacity(LADDER.len());
     let (mut best, mut before) = (f64::INFINITY, f64::INFINITY);
     let count = 2.0 * points.len() as f64;
@@ -306,11 +314,16 @@ impl Rung {
     /// The along coordinate as it would be seen on the plane.
     fn unstretched(&self, calibration: &Calibration, points: &[Point]) -> Moments {
         let (lens, distance) = (calibration.lens_along_m(), calibration.distance_m());
-        let [_, _, depth, outward] = self.params;
+        let [_, _, depth, outward, _] = self.params;
         motion::moments(points.iter().map(|point| {
             let share = ((distance - depth - outward * point.t) / distance).max(0.25);
             (point.t, lens + (point.along_m - lens) * share, point.along_weight / (share * share))
         }))
+    }
+
+    /// Metres fallen since the first point.
+    pub(super) fn sunk(&self, after_s: f64) -> f64 {
+        drag::fallen(self.params[SPEED], self.terminal_ms, after_s).0
     }
 
     /// Speed towards the camera and its standard error, m/s.

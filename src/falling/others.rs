@@ -188,8 +188,8 @@ fn arc(
 ) -> Option<(f64, (f64, f64))> {
     let (lens_m, distance_m) = (calibration.lens_height_m(), calibration.distance_m());
     let free = up.fit(&[30.0, 60.0, 60.0, 1e-3])?;
-    let mut mean = [up.offset, 0.0, 0.3 * distance_m, 0.0];
-    let spread = [30.0, 8.0, 0.3 * distance_m, 1.5];
+    let mut mean = [up.offset, 0.0, 0.3 * distance_m, 0.0, 0.0];
+    let spread = [30.0, 8.0, 0.3 * distance_m, 1.5, 1.5];
     // Gravity as it is seen says how near the thing is.
     let seen = (-free.terms[2]).clamp(0.7 * drag::GRAVITY, 2.5 * drag::GRAVITY);
     let ahead = (distance_m * (1.0 - drag::GRAVITY / seen)).clamp(0.0, 0.58 * distance_m);

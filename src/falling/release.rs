@@ -5,7 +5,8 @@
 //! at its terminal speed forgets when it was released: there the time is free and its belief alone decides. Heights beyond
 //! the roof or below the ground are impossible.
 //!
-//! Refuses to know pixels and classes. Invariant: `low ≤ high`, both within ground and roof edge.
+//! Refuses to know pixels and classes, and how far its beliefs can be trusted ([`trust`](super::trust)). Invariant: quantiles
+//! rise with their level and lie within ground and roof edge.
 
 use super::drag;
 use super::fit::{DENSE_RUNGS, Fit, HEIGHT, SPEED};
@@ -19,8 +20,8 @@ const SHARE_MIN: f64 = 0.01;
 pub(super) struct Beginning {
     /// The first point is at the edge of the picture: released out of sight.
     pub(super) at_edge: bool,
-    /// Share of belief that releases below the edge keep.
-    pub(super) below_share: f64,
+    /// It came through the top of the picture.
+    pub(super) through_top: bool,
     /// Time between frames, seconds.
     pub(super) frame_s: f64,
     /// Highest place a thing can be let go from, metres.
@@ -31,45 +32,26 @@ pub(super) struct Beginning {
     pub(super) error_m: f64,
     /// Factor on all errors for what the model leaves out.
     pub(super) widen: f64,
-    /// Shares of belief left outside of a stated range.
-    pub(super) outside: Outside,
 }
 
-/// Shares of belief left below and above a closed range, and below an open one.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Outside {
-    pub(super) below: f64,
-    pub(super) above: f64,
-    pub(super) below_open: f64,
+/// What seems to come through the top was released in the picture after all this much less often than its motion says: it
+/// was noticed late, or thrown up just below the edge.
+const BELOW_SHARE: f64 = 0.12;
+
+/// Belief in what the fits leave out: spread over so many metres either way, and over all heights.
+const NEAR: f64 = 0.02;
+const NEAR_M: f64 = 6.0;
+const FAR: f64 = 0.005;
+
+impl Beginning {
+    /// Share of belief that releases below the edge keep.
+    fn below_share(&self) -> f64 {
+        if self.through_top { BELOW_SHARE } else { 1.0 }
+    }
 }
 
-/// Release heights, metres.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Release {
-    pub(super) low_m: f64,
-    pub(super) high_m: f64,
-    /// Lower end where the upper one is open: all of the doubt is on this side.
-    pub(super) one_sided_low_m: f64,
-    pub(super) median_m: f64,
-    /// Belief that it was released above the picture.
-    pub(super) above_sight: f64,
-}
-
-/// The range of release heights.
-pub(super) fn range(fit: &Fit, shares: &[f64], beginning: Beginning) -> Option<Release> {
-    let histogram = Histogram::of(fit, shares, beginning)?;
-    let (low, high) = (histogram.quantile(beginning.outside.below), histogram.quantile(1.0 - beginning.outside.above));
-    let above_sight = 1.0 - histogram.below(beginning.sight_m);
-    Some(Release {
-        low_m: low,
-        high_m: high,
-        one_sided_low_m: histogram.quantile(beginning.outside.below_open),
-        median_m: histogram.quantile(0.5),
-        above_sight,
-    })
-}
-
-struct Histogram {
+/// Belief about the height of release, metres.
+pub(super) struct Spread {
     from_m: f64,
     width_m: f64,
     bins: Vec<f64>,
@@ -108,7 +90,7 @@ const THROWS: [(f64, f64); 22] = [
 const NODES: i32 = 3;
 const NODE_STEP: f64 = 0.75;
 /// Nodes and weights of the normal distribution for the spread of one height.
-const SPREAD: [(f64, f64); 5] = [(-2.0, 0.067), (-1.0, 0.2459), (0.0, 0.3742), (1.0, 0.2459), (2.0, 0.067)];
+const NORMAL: [(f64, f64); 5] = [(-2.0, 0.067), (-1.0, 0.2459), (0.0, 0.3742), (1.0, 0.2459), (2.0, 0.067)];
 /// Gusts move a dense thing and a light one by about this much, m/s.
 const GUST_DENSE: f64 = 0.1;
 const GUST_LIGHT: f64 = 0.7;
@@ -117,11 +99,12 @@ const SAIL_M: f64 = 1.2;
 /// From this share of the terminal speed on, how long it has been falling cannot be read from the speed.
 const STEADY_FROM: f64 = 0.965;
 
-impl Histogram {
-    fn of(fit: &Fit, shares: &[f64], beginning: Beginning) -> Option<Self> {
+impl Spread {
+    /// The belief; `None` where no release is possible.
+    pub(super) fn of(fit: &Fit, shares: &[f64], beginning: Beginning) -> Option<Self> {
         let from_m = -2.0;
         let width_m = (beginning.top_m - from_m) / BINS as f64;
-        let mut histogram = Self { from_m, width_m, bins: vec![0.0; BINS], fresh: vec![0.0; BINS], sum: 0.0 };
+        let mut spread = Self { from_m, width_m, bins: vec![0.0; BINS], fresh: vec![0.0; BINS], sum: 0.0 };
         for (index, (rung, share)) in fit.rungs.iter().zip(shares).enumerate() {
             if *share < SHARE_MIN {
                 continue;
@@ -144,20 +127,21 @@ impl Histogram {
             for step in -NODES..=NODES {
                 nodes += (-0.5 * (NODE_STEP * f64::from(step)).powi(2)).exp();
             }
-            let before = histogram.sum;
+            let before = spread.sum;
             for step in -NODES..=NODES {
                 let sigmas = NODE_STEP * f64::from(step);
                 let speed = rung.params[SPEED] + sigmas * speed_error;
                 let height = rung.params[HEIGHT] + tied * sigmas * speed_error;
                 let weight = (-0.5 * sigmas * sigmas).exp() / nodes;
-                histogram.add_throws(&drop, height, speed, weight, beginning);
+                spread.add_throws(&drop, height, speed, weight, beginning);
             }
             let sigmas = (rung.terminal_ms - rung.params[SPEED]) / speed_error;
             let density = (-0.5 * sigmas * sigmas).exp() / (2.507 * speed_error);
-            histogram.add_steady(&drop, rung.params[HEIGHT], density, beginning);
-            histogram.settle(before, *share);
+            spread.add_steady(&drop, rung.params[HEIGHT], density, beginning);
+            spread.settle(before, *share);
         }
-        (histogram.sum > 0.0).then_some(histogram)
+        spread.admit_doubt();
+        (spread.sum > 0.0).then_some(spread)
     }
 
     /// Every speed of release that leads to the state at the first point.
@@ -222,7 +206,7 @@ impl Histogram {
 
     fn add(&mut self, height: f64, error: f64, belief: f64, beginning: Beginning) {
         let hidden = beginning.at_edge && height < beginning.sight_m - SIGHT_SLACK_M;
-        let belief = if hidden { belief * beginning.below_share } else { belief };
+        let belief = if hidden { belief * beginning.below_share() } else { belief };
         if height < 0.2 || height > beginning.top_m || belief <= 0.0 {
             return;
         }
@@ -232,14 +216,30 @@ impl Histogram {
             self.sum += belief;
             return;
         }
-        for (node, weight) in SPREAD {
+        for (node, weight) in NORMAL {
             let bin = ((height + node * error - self.from_m) / self.width_m).clamp(0.0, BINS as f64 - 1.0);
             self.fresh[whole(bin)] += belief * weight;
         }
         self.sum += belief;
     }
 
-    fn quantile(&self, part: f64) -> f64 {
+    /// Some belief in heights that no fall of the ladder leads to: near by, for what the fits leave out, and anywhere.
+    fn admit_doubt(&mut self) {
+        let reach = whole(NEAR_M / self.width_m).min(BINS - 1);
+        let mut sums = vec![0.0; BINS + 1];
+        for (index, bin) in self.bins.iter().enumerate() {
+            sums[index + 1] = sums[index] + bin;
+        }
+        let (near, far) = (NEAR * self.sum / (2 * reach + 1) as f64, FAR * self.sum / BINS as f64);
+        let share = 1.0 - NEAR - FAR;
+        for (index, bin) in self.bins.iter_mut().enumerate() {
+            let around = sums[(index + reach + 1).min(BINS)] - sums[index.saturating_sub(reach)];
+            *bin = share * *bin + near * around / self.sum + far;
+        }
+    }
+
+    /// Height below which this part of the belief lies, metres.
+    pub(super) fn quantile(&self, part: f64) -> f64 {
         let total: f64 = self.bins.iter().sum();
         let wanted = part * total;
         let mut sum = 0.0;
@@ -252,10 +252,12 @@ impl Histogram {
         self.from_m + self.width_m * BINS as f64
     }
 
-    fn below(&self, height: f64) -> f64 {
+    /// Belief that it was released below this height.
+    pub(super) fn below(&self, height: f64) -> f64 {
         let total: f64 = self.bins.iter().sum();
-        let end = whole(((height - self.from_m) / self.width_m).clamp(0.0, BINS as f64));
-        self.bins[..end].iter().sum::<f64>() / total
+        let at = ((height - self.from_m) / self.width_m).clamp(0.0, BINS as f64);
+        let end = whole(at).min(BINS - 1);
+        (self.bins[..end].iter().sum::<f64>() + self.bins[end] * (at - end as f64)) / total
     }
 }
 

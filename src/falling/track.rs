@@ -1,11 +1,14 @@
 //! Owns the cleaning of a track: from whatever a camera sent to sorted, distinct, plausible points on the facade plane.
 //!
 //! Refuses to know physics beyond "a thing does not jump". Invariants: what comes out is finite, rises in time, holds at
-//! most [`POINTS_MAX`] points. Wild points are found by the quadratic curve through three points that most others agree
-//! with, so one wild point among five is found too.
+//! most [`POINTS_MAX`] points. Single wild points are found by their neighbours, others by the quadratic curve through three
+//! points that most others agree with, so one wild point among five is found too.
 
 use super::camera::Calibration;
 use super::{Event, TrackPoint};
+
+mod rest;
+mod wild;
 
 /// Points looked at; a longer track is thinned evenly between its ends. Past about forty points the error is the building's, not ours.
 pub const POINTS_MAX: usize = 40;
@@ -39,16 +42,26 @@ pub struct Sample {
     pub pixel_m: (f64, f64),
 }
 
+/// Edges of the picture.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Edges {
+    /// The upper one.
+    pub top: bool,
+    /// One of the two beside.
+    pub side: bool,
+    /// The lower one.
+    pub bottom: bool,
+}
+
 /// A cleaned track.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cleaned {
     /// Points in order of time.
     pub samples: Vec<Sample>,
-    /// It came into the picture through the top or a side: the first box touches the edge, or lies within one step and a
-    /// half of motion from it.
-    pub starts_at_edge: bool,
-    /// It came through the top, so its release was above the picture; beside the picture it may have been at any height.
-    pub through_top: bool,
+    /// The edges it came in through: the first box touches one, or lies within one step and a half of motion from it. Through
+    /// the top its release was above the picture; beside it, at any height; through the bottom it was thrown up from below,
+    /// by a window or from the ground.
+    pub entered: Edges,
     /// It left the picture downwards or sideways, or came near the ground: a stone does not stop in the air.
     pub ends_at_edge: bool,
     /// Median time between points, seconds.
@@ -57,8 +70,12 @@ pub struct Cleaned {
 
 /// Cleans a track. `None`: fewer than [`DISTINCT_MIN`] usable points.
 pub fn clean(calibration: &Calibration, event: &Event) -> Option<Cleaned> {
-    let points = distinct(event);
+    let mut points = distinct(event);
     let step_s = usual_step_s(&points)?;
+    wild::drop_single(&mut points);
+    let moving = rest::moving(calibration, &points).min(inside(&points, calibration.frame()));
+    let rested = moving < points.len();
+    points.truncate(moving);
     let points = thin(points);
     if points.len() < DISTINCT_MIN {
         return None;
@@ -77,15 +94,30 @@ pub fn clean(calibration: &Calibration, event: &Event) -> Option<Cleaned> {
     let unread_s = (kept[0].t - points[0].t).clamp(0.0, 2.0 * step_s);
     let touches = touches_edge(first, frame);
     let enters = enters(&kept, frame, STEPS_BEFORE * step_s + unread_s);
-    let starts_at_edge = touches.0 || touches.1 || enters.0 || enters.1;
     Some(Cleaned {
-        starts_at_edge,
-        through_top: touches.0 || enters.0,
-        ends_at_edge: ends(&kept, frame, step_s),
+        entered: Edges {
+            top: touches.top || enters.top,
+            side: touches.side || enters.side,
+            bottom: touches.bottom || enters.bottom,
+        },
+        ends_at_edge: rested || ends(&kept, frame, step_s),
         step_s,
         samples: kept,
     })
 }
+
+/// How many of the points lie within the picture; trackers follow a thing that is gone along its border.
+fn inside(points: &[TrackPoint], frame: (f64, f64)) -> usize {
+    let gone = |point: &TrackPoint| {
+        let room = point.x.min(frame.0 - point.x).min(point.y).min(frame.1 - point.y);
+        room < BORDER_PX
+    };
+    let left = points.iter().rev().take_while(|point| gone(point)).count();
+    if points.len() - left > DISTINCT_MIN { points.len() - left } else { points.len() }
+}
+
+/// A box has its middle no nearer to the border, pixels.
+const BORDER_PX: f64 = 1.5;
 
 /// Median time between points as they were sent; `None` where all have the same time.
 fn usual_step_s(points: &[TrackPoint]) -> Option<f64> {
@@ -144,19 +176,21 @@ fn thin(points: Vec<TrackPoint>) -> Vec<TrackPoint> {
 /// Steps of motion before the first point in which the edge must lie: one, and half a one for noise and jitter.
 const STEPS_BEFORE: f64 = 1.5;
 
-/// Whether it was outside of the picture shortly before its first point, by its own first speed: above it, beside it.
-fn enters(samples: &[Sample], frame: (f64, f64), before_s: f64) -> (bool, bool) {
-    let [first, .., last] = &samples[..samples.len().min(4)] else { return (false, false) };
+/// Whether it was outside of the picture shortly before its first point, by its own first speed.
+fn enters(samples: &[Sample], frame: (f64, f64), before_s: f64) -> Edges {
+    let [first, .., last] = &samples[..samples.len().min(4)] else { return Edges::default() };
     let span = last.t - first.t;
     if span <= 0.0 {
-        return (false, false);
+        return Edges::default();
     }
     let before = before_s / span;
     let (across, down) = ((last.col - first.col) * before, (last.row - first.row) * before);
     let slack = EDGE_SHARE * frame.1;
-    let beside =
-        across > slack && first.col - across < slack || across < -slack && first.col - across > frame.0 - slack;
-    (down > 0.0 && first.row - down < slack, beside)
+    Edges {
+        top: down > 0.0 && first.row - down < slack,
+        side: across > slack && first.col - across < slack || across < -slack && first.col - across > frame.0 - slack,
+        bottom: down < 0.0 && first.row - down > frame.1 - slack,
+    }
 }
 
 /// Whether it would have left the picture shortly after its last point, or was about to touch the ground.
@@ -175,11 +209,15 @@ fn ends(samples: &[Sample], frame: (f64, f64), step_s: f64) -> bool {
 /// Cars and hedges hide the last stretch, metres.
 const GROUND_M: f64 = 3.0;
 
-/// The top, a side.
-fn touches_edge(point: &TrackPoint, frame: (f64, f64)) -> (bool, bool) {
+/// The edges its box touches.
+fn touches_edge(point: &TrackPoint, frame: (f64, f64)) -> Edges {
     let margin = EDGE_PX.max(EDGE_SHARE * frame.1);
     let (half_w, half_h) = (half(point.w), half(point.h));
-    (point.y - half_h <= margin, point.x - half_w <= margin || point.x + half_w >= frame.0 - margin)
+    Edges {
+        top: point.y - half_h <= margin,
+        side: point.x - half_w <= margin || point.x + half_w >= frame.0 - margin,
+        bottom: point.y + half_h >= frame.1 - margin,
+    }
 }
 
 /// A box this close to the border counts as touching it: the larger of pixels and share of the height.

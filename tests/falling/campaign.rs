@@ -60,22 +60,31 @@ pub(crate) struct Plan {
     pub(crate) alikes: usize,
 }
 
-/// A calibrated scene.
+/// A calibrated camera.
 pub(crate) struct Stage {
-    pub(crate) scene: Scene,
     pub(crate) calibration: Calibration,
+    pub(crate) storey_m: f64,
+    pub(crate) fps: f64,
+}
+
+impl Stage {
+    /// Calibrates the only camera of a cameras file; `None` where nobody would use it: a view nearly along the facade.
+    pub(crate) fn of(file: &str, storey_m: f64, fps: f64) -> Option<Self> {
+        let file = CamerasFile::read(file).expect("a simulator writes a good file");
+        let calibration = Calibration::fit(&file.cameras[0], &file.facades[0]).ok()?;
+        Some(Self { calibration, storey_m, fps })
+    }
 }
 
 /// Draws a scene with enough reference rows and calibrates it from its file.
-pub(crate) fn stage(dice: &mut Dice) -> Stage {
+pub(crate) fn stage(dice: &mut Dice) -> (Scene, Stage) {
     loop {
         let scene = Scene::random(dice);
         if !scene.is_usable() {
             continue;
         }
-        let file = CamerasFile::read(&scene.file()).expect("the simulator writes a good file");
-        let calibration = Calibration::fit(&file.cameras[0], &file.facades[0]).expect("a true view can be fitted");
-        return Stage { scene, calibration };
+        let stage = Stage::of(&scene.file(), scene.storey_m, scene.fps).expect("a true view can be fitted");
+        return (scene, stage);
     }
 }
 
@@ -88,27 +97,27 @@ pub(crate) fn event(track: &Track) -> Event {
 pub(crate) fn play(plan: Plan, each: &mut dyn FnMut(&Stage, Outcome)) {
     for number in 0..plan.scenes {
         let mut dice = Dice::new(plan.seed.wrapping_mul(1_000_003).wrapping_add(number as u64));
-        let stage = stage(&mut dice);
+        let (scene, stage) = stage(&mut dice);
         for _ in 0..plan.falls {
-            let Some((truth, track)) = a_fall(&stage, &mut dice) else { continue };
+            let Some((truth, track)) = a_fall(&scene, &mut dice) else { continue };
             finish(&stage, truth, track, each);
         }
         for _ in 0..plan.alikes {
             let kind = dice.pick(&ALIKES);
-            let defects = Defects::random(&mut dice, stage.scene.fps);
-            let track = lookalikes::film_alike(&stage.scene, &mut dice, kind, defects);
+            let defects = Defects::random(&mut dice, scene.fps);
+            let track = lookalikes::film_alike(&scene, &mut dice, kind, defects);
             finish(&stage, Truth::Alike(kind.truth()), track, each);
         }
     }
 }
 
 /// `None` where the camera is turned so far aside that nothing passes through its picture.
-fn a_fall(stage: &Stage, dice: &mut Dice) -> Option<(Truth, Track)> {
+fn a_fall(scene: &Scene, dice: &mut Dice) -> Option<(Truth, Track)> {
     let body = dice.pick(&BODIES);
     let throw = if dice.chance(0.35) { Throw::Drop } else { dice.pick(&THROWS) };
     for _ in 0..30 {
-        let defects = Defects::random(dice, stage.scene.fps);
-        let fall = bodies::fall(&stage.scene, dice, body, throw, defects);
+        let defects = Defects::random(dice, scene.fps);
+        let fall = bodies::fall(scene, dice, body, throw, defects);
         if fall.track.dots.is_empty() {
             continue;
         }
@@ -117,7 +126,7 @@ fn a_fall(stage: &Stage, dice: &mut Dice) -> Option<(Truth, Track)> {
             dense: body.is_dense(),
             throw,
             release_m: fall.release_m,
-            floor: stage.scene.floor_at(fall.release_m),
+            floor: scene.floor_at(fall.release_m),
             terminal_ms: fall.terminal_ms,
             impact_t: fall.impact_t,
             impact_speed_ms: fall.impact_speed_ms,
@@ -138,7 +147,7 @@ pub(crate) fn finish(stage: &Stage, truth: Truth, track: Track, each: &mut dyn F
     let spent = since(begun);
     let dot = track.dots[0];
     let noise_m = stage.calibration.place(dot.x, dot.y).map_or(1.0, |place| place.metres_per_row * track.noise_px);
-    let (storey_m, fps) = (stage.scene.storey_m, stage.scene.fps);
+    let (storey_m, fps) = (stage.storey_m, stage.fps);
     each(stage, Outcome { truth, track, verdict, storey_m, fps, noise_m, spent });
 }
 

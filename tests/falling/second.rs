@@ -11,9 +11,6 @@ mod eye;
 #[path = "second/things.rs"]
 mod things;
 
-use gatehouse::falling::Calibration;
-use gatehouse::falling::site::CamerasFile;
-
 use crate::campaign::{Outcome, Plan, Stage, Truth, finish};
 use crate::dice::Dice;
 use crate::scene::Scene;
@@ -23,11 +20,11 @@ use eye::Eye;
 pub(crate) fn play(plan: Plan, each: &mut dyn FnMut(&Stage, Outcome)) {
     for number in 0..plan.scenes {
         let mut dice = Dice::new(plan.seed.wrapping_mul(7_368_787).wrapping_add(number as u64));
-        let stage = stage(&mut dice);
+        let (scene, stage) = stage(&mut dice);
         for _ in 0..plan.falls {
             for _ in 0..30 {
-                let eye = Eye::random(&mut dice, stage.scene.fps);
-                let (truth, track) = things::fall(&stage.scene, &mut dice, &eye);
+                let eye = Eye::random(&mut dice, scene.fps);
+                let (truth, track) = things::fall(&scene, &mut dice, &eye);
                 if !track.dots.is_empty() {
                     finish(&stage, Truth::Fall(truth), track, each);
                     break;
@@ -35,22 +32,21 @@ pub(crate) fn play(plan: Plan, each: &mut dyn FnMut(&Stage, Outcome)) {
             }
         }
         for _ in 0..plan.alikes {
-            let eye = Eye::random(&mut dice, stage.scene.fps);
-            let (kind, track) = alikes::film_alike(&stage.scene, &mut dice, &eye);
+            let eye = Eye::random(&mut dice, scene.fps);
+            let (kind, track) = alikes::film_alike(&scene, &mut dice, &eye);
             finish(&stage, Truth::Alike(kind), track, each);
         }
     }
 }
 
-fn stage(dice: &mut Dice) -> Stage {
+fn stage(dice: &mut Dice) -> (Scene, Stage) {
     loop {
         let scene = Scene::unlike(dice);
         if !scene.is_usable() {
             continue;
         }
-        let file = CamerasFile::read(&scene.file()).expect("the simulator writes a good file");
-        // A view nearly along the facade cannot be fitted; nobody would use it.
-        let Ok(calibration) = Calibration::fit(&file.cameras[0], &file.facades[0]) else { continue };
-        return Stage { scene, calibration };
+        if let Some(stage) = Stage::of(&scene.file(), scene.storey_m, scene.fps) {
+            return (scene, stage);
+        }
     }
 }

@@ -3,13 +3,42 @@
 
 use std::f64::consts::TAU;
 
-use crate::bodies::{self, BODIES, Body, Fall};
+use crate::bodies::{self, BODIES, Body, Fall, Throw};
+use crate::campaign::{self, AlikeTruth, FallTruth, Outcome, Plan, Stage, Truth, finish};
 use crate::dice::Dice;
 use crate::film::{Defects, Track, film};
 use crate::scene::{Scene, Vec3};
 
+/// Plays a campaign: look-alikes of no particular kind, and half as many things thrown anyhow.
+pub(crate) fn play(plan: Plan, each: &mut dyn FnMut(&Stage, Outcome)) {
+    for number in 0..plan.scenes {
+        let mut dice = Dice::new(plan.seed.wrapping_mul(31_337).wrapping_add(number as u64));
+        let (scene, stage) = campaign::stage(&mut dice);
+        for _ in 0..plan.alikes {
+            let defects = Defects::random(&mut dice, scene.fps);
+            let (name, track) = film_any(&scene, &mut dice, defects);
+            finish(&stage, Truth::Alike(AlikeTruth { name, light: false }), track, each);
+        }
+        for _ in 0..plan.falls / 2 {
+            let defects = Defects::random(&mut dice, scene.fps);
+            let (body, fall) = throw_any(&scene, &mut dice, defects);
+            let truth = FallTruth {
+                body: body.name(),
+                dense: body.is_dense(),
+                throw: Throw::Hard,
+                release_m: fall.release_m,
+                floor: scene.floor_at(fall.release_m),
+                terminal_ms: fall.terminal_ms,
+                impact_t: fall.impact_t,
+                impact_speed_ms: fall.impact_speed_ms,
+            };
+            finish(&stage, Truth::Fall(truth), fall.track, each);
+        }
+    }
+}
+
 /// A track of one of four families.
-pub(crate) fn film_any(scene: &Scene, dice: &mut Dice, defects: Defects) -> (&'static str, Track) {
+fn film_any(scene: &Scene, dice: &mut Dice, defects: Defects) -> (&'static str, Track) {
     match dice.below(4) {
         0 => ("any in the picture", in_picture(scene, dice, defects)),
         1 => ("any in space", in_space(scene, dice, defects)),
@@ -19,7 +48,7 @@ pub(crate) fn film_any(scene: &Scene, dice: &mut Dice, defects: Defects) -> (&'s
 }
 
 /// A thing thrown out of a window with any speed up to 14 m/s in any direction but into the wall.
-pub(crate) fn throw_any(scene: &Scene, dice: &mut Dice, defects: Defects) -> (Body, Fall) {
+fn throw_any(scene: &Scene, dice: &mut Dice, defects: Defects) -> (Body, Fall) {
     let body = dice.pick(&BODIES);
     let (speed, side, rise) = (dice.log_within(0.1, 14.0), dice.within(-1.5, 1.5), dice.within(-1.5, 1.5));
     let level = speed * rise.cos();
