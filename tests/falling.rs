@@ -54,7 +54,7 @@ struct Aims {
     alikes: Share,
     /// Releases inside the stated range, least and most, dense and light.
     inside: (Share, Share),
-    /// "At or above" said of what came in through the edge.
+    /// "At or above" said of what came in through the edge: but for noise that hides the edge, always.
     edge: Share,
 }
 
@@ -100,12 +100,12 @@ fn a_campaign_of_unseen_tracks_reaches_the_figures() {
     reaches(
         campaign::play,
         &Aims {
-            soft: (98.2, 99.2),
-            hard: (95.0, 97.5),
+            soft: (98.2, 99.1),
+            hard: (96.0, 98.0),
             recall: (79.0, 82.0),
-            alikes: (1.6, 1.1),
+            alikes: (1.5, 1.0),
             inside: ((84.0, 87.0), (96.0, 93.0)),
-            edge: (100.0, 99.9),
+            edge: (99.0, 99.9),
         },
     );
 }
@@ -115,10 +115,10 @@ fn a_world_of_other_detectors_and_motions_tells_the_same() {
     reaches(
         second::play,
         &Aims {
-            soft: (98.5, 99.3),
-            hard: (94.0, 97.0),
-            recall: (83.0, 86.0),
-            alikes: (2.2, 1.6),
+            soft: (98.7, 99.3),
+            hard: (95.0, 97.3),
+            recall: (84.0, 87.0),
+            alikes: (2.0, 1.4),
             inside: ((84.0, 87.0), (96.0, 93.0)),
             edge: (99.0, 99.8),
         },
@@ -130,12 +130,12 @@ fn a_world_of_vendors_trackers_tells_the_same() {
     reaches(
         third::play,
         &Aims {
-            soft: (98.0, 99.0),
-            hard: (95.0, 97.0),
+            soft: (97.7, 98.6),
+            hard: (95.5, 97.3),
             recall: (84.0, 87.0),
-            alikes: (1.3, 0.9),
+            alikes: (1.2, 0.8),
             inside: ((84.0, 87.0), (96.0, 93.0)),
-            edge: (98.0, 99.0),
+            edge: (99.0, 99.8),
         },
     );
 }
@@ -145,12 +145,12 @@ fn a_world_of_anything_that_can_fall_tells_the_same() {
     reaches(
         fourth::play,
         &Aims {
-            soft: (96.5, 98.0),
-            hard: (91.5, 94.0),
-            recall: (80.0, 82.0),
-            alikes: (1.5, 1.1),
+            soft: (96.5, 97.8),
+            hard: (91.0, 94.0),
+            recall: (79.0, 82.0),
+            alikes: (1.6, 1.1),
             inside: ((84.0, 87.0), (96.0, 93.0)),
-            edge: (98.0, 99.0),
+            edge: (99.0, 99.7),
         },
     );
 }

@@ -2,11 +2,11 @@
 //!
 //! The evidences of [`fit`](super::fit) say how much better one description is than another *if* the descriptions were
 //! complete. They are not (gusts, tumbling, detectors), so their weight is learnt, with a handful of quantities that tell
-//! falls from rises, swings, dives and drops at the lens: a linear part and inner units for their interplay. The weights come
-//! from simulated tracks (`tests/falling`, training seed) and from motions of no particular thing (`tests/falling/wide.rs`),
-//! and are checked on other seeds and on a second simulator they never saw; there is no other tuning.
+//! falls from rises, swings, dives and drops at the lens: a linear part and inner units for their interplay. Weights and
+//! thresholds come from four simulators that share no law of motion and from motions of no particular thing
+//! (`tests/falling/learn.rs`, which also says what a simulator that was left out thinks of them).
 //!
-//! Refuses to know thresholds of the answer; they stand in [`judge`](super::judge).
+//! Refuses to know how an answer is made of the probabilities; that is [`judge`](super::judge).
 
 use super::camera::Calibration;
 use super::fit::{Fit, HEIGHT, Rung, SPEED, WIND};

@@ -10,7 +10,7 @@
 #![allow(clippy::needless_range_loop)] // formulas over rows and columns read best with indices
 
 use super::drag;
-use super::fit::{DEPTH, HEIGHT, INWARD_MAX, OUTWARD, PARAMS, Point, Rung, SPEED, WIND};
+use super::fit::{DEPTH, GAP_MIN, HEIGHT, INWARD_MAX, OUTWARD, PARAMS, Point, Rung, SPEED, WIND};
 use super::linear::{self, Square};
 use super::track::POINTS_MAX;
 
@@ -30,6 +30,29 @@ pub(super) struct Problem<'a> {
     pub(super) terminal: f64,
     pub(super) mean: [f64; PARAMS],
     pub(super) spread: [f64; PARAMS],
+}
+
+/// How far a thing has gone level at every point, per m/s of its speed outwards or along: `t` less what drag takes. Of the
+/// rest of the time it goes with the air.
+pub(super) fn ways(points: &[Point], terminal: f64, params: &[f64; PARAMS]) -> [f64; POINTS_MAX] {
+    let mut ways = [0.0; POINTS_MAX];
+    let by_path = if terminal < drag::NO_DRAG { drag::GRAVITY / (terminal * terminal) } else { 0.0 };
+    let (mut then, mut fallen_then, mut share, mut way) = (0.0, 0.0, 1.0_f64, 0.0);
+    for (place, point) in ways.iter_mut().zip(points) {
+        if by_path == 0.0 {
+            *place = point.t;
+            continue;
+        }
+        let (fallen, _) = drag::fallen(params[SPEED], terminal, point.t);
+        let span = point.t - then;
+        let (down, out) = (fallen - fallen_then, params[OUTWARD] * share * span);
+        let path = (down * down + out * out).sqrt();
+        let kept = (-by_path * path).exp();
+        way += f64::midpoint(share, share * kept) * span;
+        *place = way;
+        (then, fallen_then, share) = (point.t, fallen, share * kept);
+    }
+    ways
 }
 
 struct Normal {
@@ -54,7 +77,7 @@ impl Problem<'_> {
     /// the numbers are degenerate.
     pub(super) fn descend(&self, start: [f64; PARAMS], rounds: usize, looks: &mut usize) -> Option<Rung> {
         let mut params = start;
-        let ways = self.ways_out(&params);
+        let ways = ways(self.points, self.terminal, &params);
         let mut normal = self.normal(&params, &ways);
         *looks = looks.saturating_sub(1);
         for _ in 0..rounds {
@@ -107,28 +130,6 @@ impl Problem<'_> {
         params[WIND] = params[WIND].clamp(-WIND_MAX_MS, WIND_MAX_MS);
     }
 
-    /// How far out the thing is at every point, per m/s of speed outwards: `t` less what drag takes and the air gives.
-    fn ways_out(&self, params: &[f64; PARAMS]) -> [f64; POINTS_MAX] {
-        let mut ways = [0.0; POINTS_MAX];
-        let by_path = if self.terminal < drag::NO_DRAG { drag::GRAVITY / (self.terminal * self.terminal) } else { 0.0 };
-        let (mut then, mut fallen_then, mut share, mut way) = (0.0, 0.0, 1.0_f64, 0.0);
-        for (place, point) in ways.iter_mut().zip(self.points) {
-            if by_path == 0.0 {
-                *place = point.t;
-                continue;
-            }
-            let (fallen, _) = drag::fallen(params[SPEED], self.terminal, point.t);
-            let span = point.t - then;
-            let (down, out) = (fallen - fallen_then, params[OUTWARD] * share * span);
-            let path = (down * down + out * out).sqrt();
-            let kept = (-by_path * path).exp();
-            way += f64::midpoint(share, share * kept) * span;
-            *place = way;
-            (then, fallen_then, share) = (point.t, fallen, share * kept);
-        }
-        ways
-    }
-
     fn normal(&self, params: &[f64; PARAMS], ways: &[f64; POINTS_MAX]) -> Normal {
         let mut information = [[0.0; PARAMS]; PARAMS];
         let mut gradient = [0.0; PARAMS];
@@ -137,7 +138,7 @@ impl Problem<'_> {
             let (fallen, by_speed) = drag::fallen(params[SPEED], self.terminal, point.t);
             let carried = point.t - way;
             let out = params[DEPTH] + params[OUTWARD] * way + params[WIND] * carried;
-            let gap = (self.distance_m - out).max(0.1 * self.distance_m);
+            let gap = (self.distance_m - out).max(GAP_MIN * self.distance_m);
             let stretch = self.distance_m / gap;
             let above = params[HEIGHT] - fallen - self.lens_m;
             let by_depth = above * stretch / gap;

@@ -10,7 +10,7 @@
 #![allow(clippy::needless_range_loop)] // formulas over rows and columns read best with indices
 
 use super::camera::Calibration;
-use super::descent::Problem;
+use super::descent::{self, Problem};
 use super::drag;
 use super::linear::Square;
 use super::motion::{self, Fitted, Moments, Noise, ORDER};
@@ -100,9 +100,10 @@ pub(super) struct Fit {
     pub(super) duration_s: f64,
 }
 
-/// Sideways motion of a dense and of a light fall.
-const ALONG_DENSE: [f64; ORDER] = [30.0, 3.5, 1.0, 0.6];
-const ALONG_LIGHT: [f64; ORDER] = [30.0, 3.0, 1.5, 1.5];
+/// Sideways motion of a dense and of a light fall: place, speed of the throw, speed of the air, and what lift and gusts add,
+/// m/s².
+const ALONG_DENSE: [f64; ORDER] = [30.0, 4.5, 2.5, 0.4];
+const ALONG_LIGHT: [f64; ORDER] = [30.0, 3.5, 2.5, 1.2];
 
 /// Fits everything to a cleaned track. `None` where the numbers are degenerate.
 pub(super) fn fit(calibration: &Calibration, track: &Cleaned) -> Option<Fit> {
@@ -116,7 +117,6 @@ pub(super) fn fit(calibration: &Calibration, track: &Cleaned) -> Option<Fit> {
     let count = 2.0 * samples.len() as f64;
     let free = up.fit(&[30.0, 60.0, 60.0, 1e-3])?;
     let scale = scale_error(calibration, samples);
-    let side = along.fit(&ALONG_DENSE)?;
     let turn = along.fit(&[30.0, 60.0, 60.0, 1e-3])?;
     let (joined, rough) = join(&points, &up, &free);
     let others = others::weigh(calibration, samples, &noise, (&points, &joined, rough), (&up, &along))?;
@@ -124,15 +124,10 @@ pub(super) fn fit(calibration: &Calibration, track: &Cleaned) -> Option<Fit> {
     for rung in &mut rungs {
         rung.chi_squared += rough;
     }
-    let (mut along_ms, mut likeliest) = (side.terms[1], f64::NEG_INFINITY);
+    let (mut along_ms, mut likeliest) = (turn.terms[1], f64::NEG_INFINITY);
     for (index, rung) in rungs.iter_mut().enumerate() {
         let spread = if index < DENSE_RUNGS { &ALONG_DENSE } else { &ALONG_LIGHT };
-        // Coming towards the camera also drives a thing apart from the lens sideways.
-        let side = if rung.params[OUTWARD].abs() * duration_s > DRIVEN_SHARE * calibration.distance_m() {
-            rung.unstretched(calibration, &points).fit(spread)?
-        } else {
-            along.fit(spread)?
-        };
+        let side = rung.sideways(calibration, &points).fit(spread)?;
         rung.ln_evidence = ln_evidence(rung.chi_squared + side.chi_squared, rung.occam + side.occam, count);
         if rung.ln_evidence > likeliest {
             (along_ms, likeliest) = (side.terms[1], rung.ln_evidence);
@@ -307,17 +302,21 @@ const ASTRAY: f64 = 30.0;
 /// So many rungs are always climbed.
 const RUNGS_MIN: usize = 3;
 
-/// Movement towards the camera that matters sideways, as a share of the distance.
-const DRIVEN_SHARE: f64 = 0.02;
+/// Nearer to the lens than this share of its distance from the facade nothing is followed.
+pub(super) const GAP_MIN: f64 = 0.1;
 
 impl Rung {
-    /// The along coordinate as it would be seen on the plane.
-    fn unstretched(&self, calibration: &Calibration, points: &[Point]) -> Moments {
+    /// The along coordinate as it would be seen on the plane: coming towards the camera also drives a thing apart from the
+    /// lens sideways. Over place, speed at the first point, speed of the air, and a steady push.
+    fn sideways(&self, calibration: &Calibration, points: &[Point]) -> Moments {
         let (lens, distance) = (calibration.lens_along_m(), calibration.distance_m());
-        let [_, _, depth, outward, _] = self.params;
-        motion::moments(points.iter().map(|point| {
-            let share = ((distance - depth - outward * point.t) / distance).max(0.25);
-            (point.t, lens + (point.along_m - lens) * share, point.along_weight / (share * share))
+        let [_, _, depth, outward, wind] = self.params;
+        let ways = descent::ways(points, self.terminal_ms, &self.params);
+        motion::moments_over(points.iter().zip(ways).map(|(point, way)| {
+            let carried = point.t - way;
+            let share = ((distance - depth - outward * way - wind * carried) / distance).max(GAP_MIN);
+            let basis = [1.0, way, carried, point.t * point.t / 2.0];
+            (basis, lens + (point.along_m - lens) * share, point.along_weight / (share * share))
         }))
     }
 

@@ -22,6 +22,7 @@ const ABOVE_FROM: f64 = 0.3;
 const ABOVE_ROOF_M: f64 = 2.0;
 /// Errors of a fall grow by this for gusts, tumbling and timing, which the fit does not know.
 const WIDEN: f64 = 1.3;
+
 /// Judges an event by its track.
 pub fn judge(calibration: &Calibration, event: &Event) -> Verdict {
     let Some(look) = Look::at(calibration, event) else { return Verdict::undecidable() };

@@ -41,6 +41,11 @@ pub(super) struct Fitted {
 
 /// One axis: `(t, value, weight)` per point.
 pub(super) fn moments(points: impl Iterator<Item = (f64, f64, f64)> + Clone) -> Moments {
+    moments_over(points.map(|(t, value, weight)| ([1.0, t, t * t / 2.0, t * t * t / 6.0], value, weight)))
+}
+
+/// One axis over functions of another choice, the first of them 1: their values, the value and the weight per point.
+pub(super) fn moments_over(points: impl Iterator<Item = ([f64; ORDER], f64, f64)> + Clone) -> Moments {
     let (mut sum, mut weights) = (0.0, 0.0);
     for (_, value, weight) in points.clone() {
         sum += value * weight;
@@ -50,9 +55,8 @@ pub(super) fn moments(points: impl Iterator<Item = (f64, f64, f64)> + Clone) -> 
     let mut gram = [[0.0; ORDER]; ORDER];
     let mut right = [0.0; ORDER];
     let mut square = 0.0;
-    for (t, value, weight) in points {
+    for (basis, value, weight) in points {
         let value = value - offset;
-        let basis = [1.0, t, t * t / 2.0, t * t * t / 6.0];
         for row in 0..ORDER {
             right[row] += weight * basis[row] * value;
             for col in 0..=row {

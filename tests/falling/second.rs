@@ -1,4 +1,4 @@
-//! A second simulator with other assumptions, on which nothing is chosen: it says what the figures of the first are worth.
+//! A second simulator with other assumptions; left out of the learning it says what the figures of the others are worth.
 //!
 //! Other than in the first: steep and level cameras, detectors with correlated, long-tailed or coarse noise that wake up
 //! only after some motion, bursts of lost frames, another list of things (apples, telephones, take-away boxes), harder
