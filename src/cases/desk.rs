@@ -21,6 +21,7 @@ use crate::model::case::{Act, ActError, Acted, Case, CaseNo, Judgement, ObjectCl
 use crate::model::desk::Report;
 use crate::model::facade::Watched;
 use crate::model::sight::{SightKind, Sighting};
+use crate::model::text::Text;
 use crate::model::time::{Anchor, BootMs};
 
 pub use parts::{Effects, Restored, Settings, Taken};
@@ -203,10 +204,17 @@ impl Desk {
         effects
     }
 
-    /// Enters a step that changes nothing but the story (evidence kept, picture not had, evicted).
+    /// Enters a step that changes nothing but the story (evidence kept).
     pub fn note(&mut self, no: CaseNo, kind: StepKind, note: &str, now: &Anchor) -> Effects {
         let mut effects = Effects::default();
         effects.write.steps.push(step(no, kind, now, "", note));
+        effects
+    }
+
+    /// The same with the reason in words (picture not had, evicted).
+    pub fn tell(&mut self, no: CaseNo, kind: StepKind, why: Text, now: &Anchor) -> Effects {
+        let mut effects = Effects::default();
+        effects.write.steps.push(Step { why: Some(why), ..step(no, kind, now, "", "") });
         effects
     }
 
@@ -278,7 +286,8 @@ fn first_level(kind: SightKind, class: ObjectClass) -> Option<Level> {
 }
 
 fn step(case: CaseNo, kind: StepKind, now: &Anchor, by: &str, note: &str) -> Step {
-    Step { case, kind, wall_ms: now.wall.0, by: by.to_owned(), note: note.to_owned(), reason: None, level: None }
+    let (by, note) = (by.to_owned(), note.to_owned());
+    Step { case, kind, wall_ms: now.wall.0, by, note, reason: None, level: None, why: None }
 }
 
 /// What the alarm desk is told of a case as it stands.

@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cases::seal::sha256;
 use crate::model::case::CaseNo;
+use crate::model::text::{Text, io_zh};
 use crate::model::time::Trust;
 
 pub use evict::{Cause, Evicted, Standing};
@@ -122,13 +123,25 @@ pub enum EvidenceError {
     #[error("the case has {0} already, no more is kept")]
     Full(&'static str),
     /// All evidence together has reached the quota; wait until older cases are closed, or raise it.
-    #[error(
-        "证据总量已达上限，请办结旧案或调大 cases.evidence_max / all evidence together has reached its quota: close old cases or raise cases.evidence_max"
-    )]
+    #[error("all evidence together has reached its quota: close old cases or raise cases.evidence_max")]
     Quota,
     /// The manifest cannot be written as JSON; give up.
     #[error("the manifest cannot be written: {0}")]
     Manifest(#[from] serde_json::Error),
+}
+
+impl EvidenceError {
+    /// What people read.
+    #[must_use]
+    pub fn text(&self) -> Text {
+        let zh = match self {
+            Self::Disk(error) => format!("证据目录无法写入：{}", io_zh(error)),
+            Self::Full(what) => format!("本案证据已达上限（{what}），不再保存"),
+            Self::Quota => "证据总量已达上限，请办结旧案或调大 cases.evidence_max".to_owned(),
+            Self::Manifest(error) => format!("证据清单无法写入：{error}"),
+        };
+        Text::new(&zh, &self.to_string())
+    }
 }
 
 /// All evidence of the site.

@@ -9,6 +9,7 @@ use crate::model::case::{Act, ActError, Acted, Case, CaseNo, CaseWrite, Judgemen
 use crate::model::desk::Reply;
 use crate::model::journal::Note;
 use crate::model::sight::Sighting;
+use crate::model::text::Text;
 
 /// Physics: what a track says. Must return within a millisecond.
 pub trait Judge: Send + Sync + fmt::Debug {
@@ -38,7 +39,7 @@ pub struct Fetched {
 }
 
 /// A fetch on its way.
-pub type Fetching = Pin<Box<dyn Future<Output = Result<Fetched, String>> + Send>>;
+pub type Fetching = Pin<Box<dyn Future<Output = Result<Fetched, Text>> + Send>>;
 
 /// Pictures and clips by reference, from the camera's own host and no other. A deadline is the caller's.
 pub trait Footage: Send + Sync + fmt::Debug {
@@ -52,7 +53,7 @@ pub struct NoFootage;
 
 impl Footage for NoFootage {
     fn fetch(&self, _camera: &str, _reference: &str, _clip: bool) -> Fetching {
-        Box::pin(std::future::ready(Err("fetching of pictures is not set up".to_owned())))
+        Box::pin(std::future::ready(Err(Text::new("未设置取图", "fetching of pictures is not set up"))))
     }
 }
 

@@ -40,6 +40,7 @@ use crate::model::intake::Intake;
 use crate::model::live::LiveEvent;
 use crate::model::reading::Receipt;
 use crate::model::sight::{Footage, Sighting};
+use crate::model::text::Text;
 use crate::model::time::Anchor;
 
 /// Sightings that may wait for the disk before no more are taken.
@@ -83,7 +84,7 @@ pub struct Parts {
 
 #[derive(Debug)]
 enum Job {
-    Fetched(CaseNo, String, Result<String, String>),
+    Fetched(CaseNo, String, Result<String, Text>),
     Noted(Result<(), String>),
     Swept(Vec<(Evicted, Case)>),
     /// It panicked; the runtime has logged it. A picture is asked for again after the next start, a note is not.
@@ -173,7 +174,7 @@ impl Runner {
         for one in &promised {
             match Fetch::again(one, &now) {
                 Ok(fetch) => runner.queue(fetch, &now),
-                Err(why) => runner.give_up(one.case, one.reference.clone(), &why, &now),
+                Err(why) => runner.give_up(one.case, one.reference.clone(), why, &now),
             }
         }
         runner
@@ -371,7 +372,7 @@ impl Runner {
             }
         }
         for (case, why) in lost {
-            let effects = self.desk.note(case, StepKind::EvidenceFailed, &why, now);
+            let effects = self.desk.tell(case, StepKind::EvidenceFailed, why, now);
             self.take(effects);
         }
     }
@@ -379,13 +380,14 @@ impl Runner {
     /// A picture of an event that is on disk now.
     fn queue(&mut self, fetch: Fetch, now: &Anchor) {
         if let Some(fetch) = self.pictures.push(fetch) {
-            self.give_up(fetch.case, fetch.reference, "等待取图过多 / too many pictures wait already", now);
+            let why = Text::new("等待取图过多", "too many pictures wait already");
+            self.give_up(fetch.case, fetch.reference, why, now);
         }
     }
 
     /// A picture that will not come: its case is told why.
-    fn give_up(&mut self, case: CaseNo, reference: String, why: &str, now: &Anchor) {
-        let effects = self.desk.note(case, StepKind::EvidenceFailed, why, now);
+    fn give_up(&mut self, case: CaseNo, reference: String, why: Text, now: &Anchor) {
+        let effects = self.desk.tell(case, StepKind::EvidenceFailed, why, now);
         self.take(effects);
         self.pending.write.settled.push((case, reference));
     }
@@ -425,13 +427,13 @@ impl Runner {
                         self.take(effects);
                         self.pending.write.settled.push((case, reference));
                     }
-                    Err(why) => self.give_up(case, reference, &why, now),
+                    Err(why) => self.give_up(case, reference, why, now),
                 }
             }
             Job::Noted(done) => self.notes.landed(done),
             Job::Swept(gone) => {
                 for (evicted, case) in gone {
-                    let effects = self.desk.note(evicted.case, StepKind::Evicted, &evicted.note(), now);
+                    let effects = self.desk.tell(evicted.case, StepKind::Evicted, evicted.text(), now);
                     for step in &effects.write.steps {
                         self.notes.change(&Case { evicted: true, ..case.clone() }, step);
                     }

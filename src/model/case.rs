@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::alarm::Level;
 use crate::model::sight::{SightAction, SightKind, TrackPoint};
+use crate::model::text::Text;
 
 pub use stage::{Reason, Stage, StepKind};
 
@@ -147,13 +148,16 @@ pub struct Step {
     pub wall_ms: i64,
     /// Who; empty for gatehouse itself.
     pub by: String,
-    /// Comment or facts, may be empty.
+    /// Comment of whoever did it, or a name (a file, a camera); may be empty. Records of before have here what is `why` now.
     pub note: String,
     /// Why, for a rejection.
     pub reason: Option<Reason>,
     /// The level of the alarm, where one was raised. Records of before have its word as their note: see [`Step::facts`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub level: Option<Level>,
+    /// What happened in gatehouse's own words: why a picture was not had, why evidence went.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<Text>,
 }
 
 impl Step {

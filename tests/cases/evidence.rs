@@ -18,8 +18,10 @@ fn picture(event: &str, floor: i32, fill: u8) -> Sighting {
     Sighting { footage, ..sighting(event, floor) }
 }
 
+/// What the last step of a kind says, in both languages.
 fn last(story: &CaseStory, kind: StepKind) -> Option<String> {
-    story.steps.iter().rev().find(|s| s.kind == kind).map(|s| s.note.clone())
+    let why = story.steps.iter().rev().find(|s| s.kind == kind)?.why.as_ref()?;
+    Some(format!("{} / {}", why.zh, why.en))
 }
 
 pub(crate) async fn close(desk: &mut Desk, no: CaseNo) {
@@ -70,7 +72,9 @@ async fn for_want_of_room_the_oldest_closed_case_goes_and_says_so_but_never_a_he
     for (event, floor) in [("e4", 28), ("e5", 33)] {
         assert!(desk.send(picture(event, floor, 9)).await);
     }
-    let full = |s: &CaseStory| last(s, StepKind::EvidenceFailed).is_some_and(|why| why.contains("quota"));
+    let full = |s: &CaseStory| {
+        last(s, StepKind::EvidenceFailed).is_some_and(|why| why.contains("quota") && why.contains("证据总量已达上限"))
+    };
     desk.until("case 5 says that its picture was not kept", full, CaseNo(5)).await;
     let kinds: Vec<FileKind> = desk.evidence.entries(CaseNo(5)).unwrap().iter().map(|e| e.origin.kind).collect();
     assert_eq!(kinds, [FileKind::Event, FileKind::Verdict]);
@@ -147,7 +151,7 @@ async fn a_picture_that_a_stop_left_behind_is_fetched_after_the_start_or_told_as
     assert_eq!((entry.origin.camera_serial.as_str(), entry.origin.media_type.as_str()), ("SN-0815", "image/jpeg"));
     let story = desk.reader.case(CaseNo(2)).unwrap().unwrap();
     let why = last(&story, StepKind::EvidenceFailed).unwrap();
-    assert!(why.contains("missed: gatehouse was stopped, 48 h late"), "{why}");
+    assert!(why.contains("missed: gatehouse was stopped, 48 h late") && why.contains("错过 48 小时"), "{why}");
     desk.stop().await;
     let disk = store(dir.path());
     assert_eq!(disk.reader.cases().kept(0, 10).unwrap().promised, []);

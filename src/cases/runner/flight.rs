@@ -10,6 +10,7 @@ use crate::cases::runner::pictures::Fetch;
 use crate::model::case::{ActError, Acted, CaseNo, CaseWrite};
 use crate::model::desk::Reply;
 use crate::model::reading::Receipt;
+use crate::model::text::Text;
 
 /// Who waits for a write.
 #[derive(Debug)]
@@ -40,7 +41,7 @@ pub(super) struct Landed {
     pub(super) pending: Pending,
     pub(super) done: Result<(), String>,
     /// Files that could not be kept.
-    pub(super) lost: Vec<(CaseNo, String)>,
+    pub(super) lost: Vec<(CaseNo, Text)>,
 }
 
 pub(super) type Flight = Pin<Box<dyn Future<Output = Landed> + Send>>;
@@ -74,7 +75,7 @@ pub(super) async fn fly(mut pending: Pending, evidence: Evidence, keeper: Arc<dy
     let work = move || {
         let lost = papers.iter().filter_map(|paper| {
             let kept = evidence.keep(paper.case, &paper.bytes, paper.origin.clone());
-            kept.err().map(|why| (paper.case, why.to_string()))
+            kept.err().map(|why| (paper.case, why.text()))
         });
         lost.collect::<Vec<_>>()
     };
