@@ -34,6 +34,8 @@ pub const OPEN_MAX: usize = 2_000;
 pub const SEEN_MAX: usize = 20_000;
 /// Falling-object cases remembered for the suspicion of repetition.
 pub const PAST_MAX: usize = 5_000;
+/// Deleted cases remembered: whoever looked at one just before finds it gone.
+const GONE_MAX: usize = 1_024;
 /// A rejected case closes by itself after a day (a default of ours).
 const REJECTED_CLOSES_MS: i64 = 24 * 3_600_000;
 const DAY_MS: i64 = 24 * 3_600_000;
@@ -50,6 +52,7 @@ pub struct Desk {
     clocks: Clocks,
     lasting: BTreeMap<CaseNo, Lasting>,
     past: VecDeque<Past>,
+    gone: VecDeque<CaseNo>,
     whole: Minute,
     births: BTreeMap<(String, bool), Minute>,
 }
@@ -68,6 +71,7 @@ impl Desk {
             clocks: Clocks::default(),
             lasting: BTreeMap::new(),
             past: VecDeque::new(),
+            gone: VecDeque::new(),
             whole: Minute::default(),
             births: BTreeMap::new(),
         };
@@ -161,6 +165,7 @@ impl Desk {
         note: &str,
         now: &Anchor,
     ) -> Result<(Acted, Effects), ActError> {
+        let closed = closed.filter(|_| !self.gone.contains(&no));
         let mut case = self.cases.get(&no).cloned().or(closed).ok_or(ActError::Unknown(no))?;
         let rang = machine::rings(&case);
         let Some(kind) = machine::act(&mut case, act)? else {
@@ -185,6 +190,12 @@ impl Desk {
             self.lasting.remove(&no);
         }
         Ok((Acted { case, already: false }, effects))
+    }
+
+    /// Closed cases are deleted.
+    pub fn forget(&mut self, spent: &[CaseNo]) {
+        self.gone.extend(spent);
+        self.gone.drain(..self.gone.len().saturating_sub(GONE_MAX));
     }
 
     /// The case's alarm has reached people, or somebody answered it at the alarm's own card.

@@ -24,12 +24,13 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::cases::desk::{Desk, Effects, Restored, Settings};
-use crate::cases::evidence::{Evicted, Evidence, FileKind, Origin};
+use crate::cases::evidence::{Evidence, FileKind, Origin};
 use crate::cases::ports::{Hands, Request};
+use crate::cases::retention::Retention;
 use crate::cases::runner::flight::{Flight, Landed, Paper, Pending, Waiter, flown, fly, media_type};
 use crate::cases::runner::notes::Notes;
 use crate::cases::runner::pictures::{Fetch, Pictures, obtain};
-use crate::cases::runner::upkeep::{Upkeep, sweep};
+use crate::cases::runner::upkeep::{Swept, Upkeep, sweep};
 use crate::cases::seal::sha256;
 use crate::clock::Clock;
 use crate::model::alarm::AlarmChange;
@@ -64,6 +65,8 @@ pub struct Parts {
     pub hands: Hands,
     /// Where files go.
     pub evidence: Evidence,
+    /// How long closed cases are kept.
+    pub retention: Retention,
     /// Both clocks.
     pub clock: Arc<dyn Clock>,
     /// What was kept.
@@ -86,7 +89,7 @@ pub struct Parts {
 enum Job {
     Fetched(CaseNo, String, Result<String, Text>),
     Noted(Result<(), String>),
-    Swept(Vec<(Evicted, Case)>),
+    Swept(Swept),
     /// It panicked; the runtime has logged it. A picture is asked for again after the next start, a note is not.
     Lost(tokio::task::Id),
 }
@@ -109,6 +112,7 @@ pub struct Runner {
     desk: Desk,
     hands: Hands,
     evidence: Evidence,
+    retention: Retention,
     watched: Arc<Watched>,
     clock: Arc<dyn Clock>,
     alarms: mpsc::Sender<DeskCommand>,
@@ -141,7 +145,7 @@ impl Runner {
     /// Builds the desk anew from what was kept. To be called inside a runtime.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { settings, watched, hands, evidence, clock, mut restored, standing, .. } = parts;
+        let Parts { settings, watched, hands, evidence, retention, clock, mut restored, standing, .. } = parts;
         let promised = std::mem::take(&mut restored.promised);
         let now = clock.anchor();
         let (desk, reports) = Desk::new(settings, Arc::clone(&watched), restored, &now);
@@ -151,6 +155,7 @@ impl Runner {
             desk,
             hands,
             evidence,
+            retention,
             watched,
             clock,
             alarms: parts.alarms,
@@ -410,8 +415,9 @@ impl Runner {
         }
         if self.upkeep.begin(&self.evidence) {
             let (evidence, keeper, now) = (self.evidence.clone(), Arc::clone(&self.hands.keeper), *now);
+            let retention = self.retention;
             self.jobs.spawn(async move {
-                let swept = tokio::task::spawn_blocking(move || sweep(&evidence, &keeper, &now));
+                let swept = tokio::task::spawn_blocking(move || sweep(&evidence, &keeper, retention, &now));
                 Job::Swept(swept.await.unwrap_or_default())
             });
         }
@@ -431,14 +437,20 @@ impl Runner {
                 }
             }
             Job::Noted(done) => self.notes.landed(done),
-            Job::Swept(gone) => {
-                for (evicted, case) in gone {
+            Job::Swept(swept) => {
+                self.upkeep.ended(&swept);
+                for (evicted, case) in swept.evicted {
                     let effects = self.desk.tell(evicted.case, StepKind::Evicted, evicted.text(), now);
                     for step in &effects.write.steps {
                         self.notes.change(&Case { evicted: true, ..case.clone() }, step);
                     }
                     self.take(effects);
                     self.pending.write.evicted.push(evicted.case);
+                }
+                if !swept.spent.is_empty() {
+                    tracing::info!(cases = swept.spent.len(), "cases closed long ago are deleted");
+                    self.desk.forget(&swept.spent);
+                    self.pending.write.spent.extend(swept.spent);
                 }
             }
             Job::Lost(id) if self.noting == Some(id) => self.notes.landed(Ok(())),

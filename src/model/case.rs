@@ -294,6 +294,9 @@ pub struct CaseWrite {
     pub steps: Vec<Step>,
     /// Cases whose evidence is gone; nothing else about them changes.
     pub evicted: Vec<CaseNo>,
+    /// Closed cases to be deleted, oldest first; the figures go on counting them. One that is open, held or the last by now
+    /// stays.
+    pub spent: Vec<CaseNo>,
     /// Footage to be had.
     pub promised: Vec<Promised>,
     /// Footage that has come, or never will: case and reference.
@@ -308,6 +311,7 @@ impl CaseWrite {
             && self.sightings.is_empty()
             && self.steps.is_empty()
             && self.evicted.is_empty()
+            && self.spent.is_empty()
             && self.promised.is_empty()
             && self.settled.is_empty()
     }
@@ -319,6 +323,7 @@ impl CaseWrite {
         self.sightings.append(&mut other.sightings);
         self.steps.append(&mut other.steps);
         self.evicted.append(&mut other.evicted);
+        self.spent.append(&mut other.spent);
         self.promised.append(&mut other.promised);
         self.settled.append(&mut other.settled);
     }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 
 use crate::model::case::{Case, CaseFilter, CaseNo, CaseStory, CaseWrite, KeptSighting, Promised};
+use crate::model::casebook::Tally;
 use crate::model::stored::{ReadError, StoreError};
 use crate::store::cases::{self, CaseFile};
 use crate::store::handle::Urgent;
@@ -67,9 +68,20 @@ impl CaseReader {
         self.read(|conn| cases::list(conn, filter))
     }
 
-    /// Cases that happened since, oldest first.
+    /// Cases that happened since, oldest first; of more than 20,000 the last.
     pub fn since(&self, from_wall_ms: i64) -> Result<Vec<Case>, ReadError> {
         self.read(|conn| cases::since(conn, from_wall_ms))
+    }
+
+    /// Shows closed cases, lowest number first, with the number of all closed ones, until told to stop; without the last of
+    /// all cases and those that wait for a picture.
+    pub fn closed(&self, look: &mut dyn FnMut(u64, &Case) -> bool) -> Result<(), ReadError> {
+        self.read(|conn| cases::closed(conn, look))
+    }
+
+    /// What the figures count since, deleted cases included (these to the quarter of an hour).
+    pub fn counted(&self, from_wall_ms: i64) -> Result<Vec<(Tally, u32)>, ReadError> {
+        self.read(|conn| cases::counted(conn, from_wall_ms))
     }
 
     /// One case with its sightings and steps.

@@ -2,7 +2,9 @@
 //! events and damage by it never touch the journal.
 //!
 //! `cases` holds each case as it stands, `steps` are only ever added, a sighting is there once per `(camera, event)` however
-//! often it was sent. Every row carries a CRC-32C; one that does not fit is passed over. One write is one synced commit.
+//! often it was sent; `tallies` counts the cases that were deleted. Every row carries a CRC-32C; one that does not fit is passed over. One write is one synced commit.
+
+mod spent;
 
 use std::path::{Path, PathBuf};
 
@@ -13,6 +15,8 @@ use serde::de::DeserializeOwned;
 use crate::model::case::{Case, CaseFilter, CaseNo, CaseStory, CaseWrite, KeptSighting, Promised};
 use crate::store::files;
 use crate::store::sqlite::{self, APPLICATION_ID, Layout, int, uint};
+
+pub(crate) use spent::{closed, counted};
 
 const LAYOUT: Layout = Layout { page_size: 4096, checkpoint_pages: 256 };
 /// Version of the format.
@@ -46,7 +50,11 @@ pub(crate) fn path(dir: &Path) -> PathBuf {
 
 /// The open file.
 #[derive(Debug)]
-pub(crate) struct CaseFile(Connection);
+pub(crate) struct CaseFile {
+    conn: Connection,
+    /// Sightings entered since the last look for those that nobody needs.
+    untrimmed: usize,
+}
 
 impl CaseFile {
     /// Opens or makes the file. One that is damaged, or of a newer release, is an error that counts as damage.
@@ -69,14 +77,15 @@ impl CaseFile {
             return Err(rusqlite::Error::QueryReturnedNoRows);
         }
         conn.execute_batch(PROMISED)?;
+        conn.execute_batch(spent::TALLIES)?;
         // Rows found in the WAL may never have been synced; after this they are.
         sqlite::checkpoint(&conn)?;
-        Ok(Self(conn))
+        Ok(Self { conn, untrimmed: spent::TRIM_EVERY })
     }
 
     /// One synced transaction. Writing the same thing twice leaves one.
     pub(crate) fn write(&mut self, write: &CaseWrite) -> rusqlite::Result<()> {
-        let tx = self.0.transaction()?;
+        let tx = self.conn.transaction()?;
         for case in &write.cases {
             let (crc, record) = sealed(case)?;
             let row = params![int(case.no.0), case.is_open(), case.happened_wall_ms, crc, record];
@@ -116,7 +125,17 @@ impl CaseFile {
             let sql = "DELETE FROM promised WHERE case_no = ?1 AND reference = ?2";
             tx.prepare(sql)?.execute(params![int(case.0), reference])?;
         }
-        tx.commit()
+        for no in &write.spent {
+            spent::delete(&tx, *no)?;
+        }
+        let untrimmed = self.untrimmed + write.sightings.len();
+        let trims = untrimmed >= spent::TRIM_EVERY || !write.spent.is_empty();
+        if trims {
+            spent::trim(&tx)?;
+        }
+        tx.commit()?;
+        self.untrimmed = if trims { 0 } else { untrimmed };
+        Ok(())
     }
 }
 
@@ -143,10 +162,12 @@ pub(crate) fn list(conn: &Connection, filter: &CaseFilter) -> rusqlite::Result<V
     rows(conn, &sql, params![filter.before.map_or(i64::MAX, int), int(limit as u64)])
 }
 
-/// Cases that happened since, oldest first.
+/// Cases that happened since, oldest first; of very many the last.
 pub(crate) fn since(conn: &Connection, from_wall_ms: i64) -> rusqlite::Result<Vec<Case>> {
-    let sql = "SELECT crc, record FROM cases WHERE happened_wall >= ?1 ORDER BY happened_wall LIMIT ?2";
-    rows(conn, sql, params![from_wall_ms, FIGURES_MAX])
+    let sql = "SELECT crc, record FROM cases WHERE happened_wall >= ?1 ORDER BY happened_wall DESC LIMIT ?2";
+    let mut found = rows(conn, sql, params![from_wall_ms, FIGURES_MAX])?;
+    found.reverse();
+    Ok(found)
 }
 
 /// One case with all that belongs to it.
@@ -186,11 +207,15 @@ pub(crate) fn open(conn: &Connection) -> rusqlite::Result<Vec<Case>> {
 
 /// Footage that is still to come, at most so much, by case.
 pub(crate) fn promised(conn: &Connection, limit: usize) -> rusqlite::Result<Vec<Promised>> {
-    let known = "SELECT count(*) FROM sqlite_schema WHERE name = 'promised'";
-    if conn.query_row(known, [], |r| r.get::<_, i64>(0))? == 0 {
+    if !has(conn, "promised")? {
         return Ok(Vec::new());
     }
     rows(conn, "SELECT crc, record FROM promised ORDER BY case_no LIMIT ?1", [int(limit as u64)])
+}
+
+/// Whether the file has this table: one that an earlier release wrote may lack it.
+fn has(conn: &Connection, table: &str) -> rusqlite::Result<bool> {
+    conn.query_row("SELECT count(*) FROM sqlite_schema WHERE name = ?1", [table], |r| Ok(r.get::<_, i64>(0)? > 0))
 }
 
 /// Highest number given.

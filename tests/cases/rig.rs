@@ -7,6 +7,7 @@ use std::time::Duration;
 use gatehouse::cases::desk::{Restored, SEEN_MAX, Settings};
 use gatehouse::cases::evidence::{Evidence, Limits};
 use gatehouse::cases::ports::{Fetched, Fetching, Footage, Hands, Judge, Keeper, Keeping, Request};
+use gatehouse::cases::retention::Retention;
 use gatehouse::cases::runner::{Parts, Runner};
 use gatehouse::clock::{Clock, SystemClock};
 use gatehouse::model::case::{Act, ActError, Acted, Case, CaseNo, CaseWrite, Judgement, ObjectClass};
@@ -50,7 +51,7 @@ impl Judge for Dense {
 }
 
 #[derive(Debug)]
-struct Disk(StoreHandle, CaseReader);
+pub(crate) struct Disk(pub(crate) StoreHandle, pub(crate) CaseReader);
 
 impl Keeper for Disk {
     fn keep(&self, write: CaseWrite) -> Keeping {
@@ -65,6 +66,10 @@ impl Keeper for Disk {
 
     fn case(&self, no: CaseNo) -> Result<Option<Case>, String> {
         Ok(self.1.case(no).map_err(|e| e.to_string())?.map(|story| story.case))
+    }
+
+    fn closed(&self, look: &mut dyn FnMut(u64, &Case) -> bool) -> Result<(), String> {
+        self.1.closed(look).map_err(|e| e.to_string())
     }
 }
 
@@ -135,6 +140,10 @@ impl Desk {
     }
 
     pub(crate) fn start_with(dir: &Path, pictures: Pictures, limits: Limits) -> Self {
+        Self::start_whole(dir, pictures, limits, Retention::default())
+    }
+
+    pub(crate) fn start_whole(dir: &Path, pictures: Pictures, limits: Limits, retention: Retention) -> Self {
         let store = store(dir);
         let (sightings, sightings_rx) = mpsc::channel(64);
         let (asks, asks_rx) = mpsc::channel(16);
@@ -153,6 +162,7 @@ impl Desk {
                 keeper: Arc::new(Disk(store.handle.clone(), reader.clone())),
             },
             evidence: evidence.clone(),
+            retention,
             clock: Arc::new(SystemClock),
             restored: Restored {
                 open: kept.open,
@@ -185,9 +195,14 @@ impl Desk {
     }
 
     pub(crate) async fn act(&self, no: CaseNo, act: Act) -> Result<Acted, ActError> {
+        let stored = self.reader.case(no).unwrap().map(|s| s.case);
+        self.act_with(no, stored, act).await
+    }
+
+    /// With the case as it was read at some time before.
+    pub(crate) async fn act_with(&self, no: CaseNo, stored: Option<Case>, act: Act) -> Result<Acted, ActError> {
         let (tell, told) = oneshot::channel();
         let reply = Reply::new(move |answer| drop(tell.send(answer)));
-        let stored = self.reader.case(no).unwrap().map(|s| s.case);
         let request = Request { case: no, stored, act, by: "王工".into(), note: "看过".into(), reply };
         self.asks.send(request).await.unwrap();
         told.await.unwrap()

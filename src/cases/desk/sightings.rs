@@ -3,11 +3,11 @@
 use super::parts::{Effects, Past};
 use super::{DAY_MS, Desk, OPEN_MAX, PAST_MAX, first_level, report, step};
 use crate::cases::lanes::Lasting;
+use crate::cases::machine;
 use crate::cases::merge::{self, Where};
-use crate::cases::{figures, machine};
 use crate::model::alarm::Level;
 use crate::model::case::{CAMERAS_MAX, Case, CaseNo, Judgement, KeptSighting, ObjectClass, Stage, Step, StepKind};
-use crate::model::casebook::BAND_FLOORS;
+use crate::model::casebook::{BAND_FLOORS, middle};
 use crate::model::sight::{SightKind, Sighting};
 use crate::model::time::Anchor;
 
@@ -183,7 +183,7 @@ impl Desk {
         while self.past.front().is_some_and(|p| p.wall_ms < from) {
             self.past.pop_front();
         }
-        let Some(floor) = figures::middle(case) else { return false };
+        let Some(floor) = middle(case) else { return false };
         let near = |p: &&Past| {
             p.facade == case.facade
                 && p.floors.is_some_and(|(l, h)| floor >= l - BAND_FLOORS / 2 && floor <= h + BAND_FLOORS / 2)
