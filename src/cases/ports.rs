@@ -71,6 +71,10 @@ pub trait Keeper: Send + Sync + fmt::Debug {
     /// A case as it lies on disk; an error means that nobody can tell at present. Blocks: called on the blocking pool only.
     fn case(&self, no: CaseNo) -> Result<Option<Case>, String>;
 
+    /// The case an event of a camera went into, by one of its keys; an error means that nobody can tell at present. Blocks:
+    /// called on the blocking pool only.
+    fn known(&self, camera: &str, keys: &[String]) -> Result<Option<CaseNo>, String>;
+
     /// Shows closed cases that may be deleted, lowest number first, with the number of all closed ones, until told to stop.
     /// Blocks: called on the blocking pool only.
     fn closed(&self, look: &mut dyn FnMut(u64, &Case) -> bool) -> Result<(), String>;

@@ -4,14 +4,15 @@
 //! one write is on its way ([`Flight`]); what comes meanwhile goes together into the next, so a flood costs few syncs.
 //!
 //! Queues and what happens when they are full:
-//! - what waits for the disk: past [`PENDING_MAX`] sightings none is taken from the channel; the intake then refuses, and
-//!   cameras send again. Alarms go out all the same.
+//! - what waits for the disk: past the bounds of [`Pending::has_room`] none is taken from the channel; the intake then
+//!   refuses, and cameras send again. Alarms go out all the same.
 //! - footage to fetch and notes for the journal: see `pictures` and `notes`.
 //! - reports to the alarm desk: kept until it takes them; bounded by the cases.
 
 mod flight;
 mod notes;
 mod pictures;
+mod recall;
 mod upkeep;
 
 use std::collections::VecDeque;
@@ -30,6 +31,7 @@ use crate::cases::retention::Retention;
 use crate::cases::runner::flight::{Flight, Landed, Paper, Pending, Waiter, flown, fly, media_type};
 use crate::cases::runner::notes::Notes;
 use crate::cases::runner::pictures::{Fetch, Pictures, obtain};
+use crate::cases::runner::recall::LOOKS_MAX;
 use crate::cases::runner::upkeep::{Swept, Upkeep, sweep};
 use crate::cases::seal::sha256;
 use crate::clock::Clock;
@@ -44,8 +46,6 @@ use crate::model::sight::{Footage, Sighting};
 use crate::model::text::Text;
 use crate::model::time::Anchor;
 
-/// Sightings that may wait for the disk before no more are taken.
-const PENDING_MAX: usize = 256;
 /// Pause after a write that failed.
 const RETRY: Duration = Duration::from_secs(1);
 /// The desk looks at its clocks at least this often.
@@ -90,6 +90,7 @@ enum Job {
     Fetched(CaseNo, String, Result<String, Text>),
     Noted(Result<(), String>),
     Swept(Swept),
+    Recalled(Box<Sighting>, Receipt, Option<CaseNo>),
     /// It panicked; the runtime has logged it. A picture is asked for again after the next start, a note is not.
     Lost(tokio::task::Id),
 }
@@ -132,6 +133,8 @@ pub struct Runner {
     noting: Option<tokio::task::Id>,
     sightings_open: bool,
     requests_open: bool,
+    /// Events that are looked up on disk.
+    looks: usize,
     stopping: bool,
 }
 
@@ -174,6 +177,7 @@ impl Runner {
             noting: None,
             sightings_open: true,
             requests_open: true,
+            looks: 0,
             stopping: false,
         };
         for one in &promised {
@@ -195,7 +199,8 @@ impl Runner {
 
     async fn next(&mut self) -> Turn {
         let wake = self.wake();
-        let takes = self.sightings_open && !self.stopping && self.pending.write.sightings.len() < PENDING_MAX;
+        let room = self.pending.has_room();
+        let takes = self.sightings_open && !self.stopping && room && self.looks < LOOKS_MAX;
         tokio::select! {
             biased;
             () = self.stop.cancelled(), if !self.stopping => Turn::Stop,
@@ -206,7 +211,7 @@ impl Runner {
                 Turn::Reported
             }
             landed = flown(&mut self.flight) => Turn::Landed(landed),
-            request = take(&self.requests), if self.requests_open => request.map_or(Turn::RequestsEnded, Turn::Asked),
+            request = take(&self.requests), if self.requests_open && room => request.map_or(Turn::RequestsEnded, Turn::Asked),
             sent = take(&self.sightings), if takes => sent.map_or(Turn::SightingsEnded, Turn::Sent),
             Ok(event) = self.events.recv() => Turn::Alarm(event),
             Some(job) = self.jobs.join_next() => Turn::Job(job.unwrap_or_else(|lost| Job::Lost(lost.id()))),
@@ -230,7 +235,7 @@ impl Runner {
     fn apply(&mut self, turn: Turn) {
         let now = self.clock.anchor();
         match turn {
-            Turn::Sent(Intake::Sighting { sighting, receipt, .. }) => self.sent(&sighting, receipt, &now),
+            Turn::Sent(Intake::Sighting { sighting, receipt, .. }) => self.came(sighting, receipt, &now),
             Turn::Sent(Intake::Refused(refused)) => self.notes.refused(&refused, &now),
             Turn::Sent(Intake::Link(link)) => self.notes.link(&link),
             Turn::SightingsEnded => self.sightings_open = false,
@@ -437,6 +442,7 @@ impl Runner {
                 }
             }
             Job::Noted(done) => self.notes.landed(done),
+            Job::Recalled(sighting, receipt, found) => self.recalled(&sighting, receipt, found, now),
             Job::Swept(swept) => {
                 self.upkeep.ended(&swept);
                 for (evicted, case) in swept.evicted {

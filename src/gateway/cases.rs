@@ -342,6 +342,10 @@ impl Keeper for StoreKeeper {
         Ok(self.reader.case(no).map_err(|e| e.to_string())?.map(|story| story.case))
     }
 
+    fn known(&self, camera: &str, keys: &[String]) -> Result<Option<CaseNo>, String> {
+        self.reader.known(camera, keys).map_err(|e| e.to_string())
+    }
+
     fn closed(&self, look: &mut dyn FnMut(u64, &Case) -> bool) -> Result<(), String> {
         self.reader.closed(look).map_err(|e| e.to_string())
     }

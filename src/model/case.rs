@@ -215,6 +215,21 @@ pub struct Case {
     /// Every track of it lies wholly in a shield zone of its camera, of this name: it is told quietly and reviewed last.
     #[serde(default)]
     pub shielded: Option<String>,
+    /// For a thing that lasts: how it ends, or that it has. Kept, so that a restart neither ends nor begins it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lasts: Option<Lasts>,
+}
+
+/// How a thing that lasts is known to be over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lasts {
+    /// Its camera sends signs of it; it is over when they stay away.
+    Pulses,
+    /// Its camera said that it began, and will say that it ended.
+    Started,
+    /// It is over.
+    Over,
 }
 
 impl Case {
@@ -242,6 +257,9 @@ pub struct KeptSighting {
     pub camera: String,
     /// The camera's id of the event.
     pub event_id: String,
+    /// What the camera claims; records of earlier releases do not say.
+    #[serde(default)]
+    pub kind: Option<SightKind>,
     /// Moment or length.
     pub action: SightAction,
     /// Arrival, UTC milliseconds.
@@ -266,6 +284,22 @@ pub struct KeptSighting {
     pub brief: bool,
     /// SHA-256 of the payload, hex.
     pub payload_sha256: String,
+}
+
+impl KeptSighting {
+    /// What the event is known by; see [`event_key`].
+    #[must_use]
+    pub fn key(&self) -> String {
+        event_key(&self.event_id, self.kind, self.action, self.camera_wall_ms)
+    }
+}
+
+/// What an event of a camera is known by. Its id alone will not do: cameras count from 1 again after a power cut, and name begin
+/// and end of one thing by one number. Records of earlier releases are known by the id alone, which holds no line end.
+#[must_use]
+pub fn event_key(event_id: &str, kind: Option<SightKind>, action: SightAction, camera_wall_ms: Option<i64>) -> String {
+    let at = camera_wall_ms.map(|ms| ms.to_string()).unwrap_or_default();
+    format!("{event_id}\n{kind:?}\n{action:?}\n{at}")
 }
 
 /// Footage that was promised to a case and is not there yet. Kept on disk, so that a stop does not lose it.

@@ -23,7 +23,7 @@ pub struct KeptCases {
     pub open: Vec<Case>,
     /// Those of the last days, oldest first.
     pub past: Vec<Case>,
-    /// `(camera, event id, case)` of the last events, oldest first.
+    /// `(camera, key of the event, case)` of the last events, oldest first.
     pub seen: Vec<(String, String, CaseNo)>,
     /// Footage that is still to come.
     pub promised: Vec<Promised>,
@@ -92,6 +92,11 @@ impl CaseReader {
     /// The last sightings, newest first, at most 5,000.
     pub fn sightings(&self, limit: usize) -> Result<Vec<KeptSighting>, ReadError> {
         self.read(|conn| cases::tracks(conn, limit))
+    }
+
+    /// The case an event went into, by one of its keys.
+    pub fn known(&self, camera: &str, keys: &[String]) -> Result<Option<CaseNo>, ReadError> {
+        self.read(|conn| cases::known(conn, camera, keys))
     }
 
     /// What a desk needs after a restart: open cases, those since `past_from_wall_ms`, the last `seen` events.

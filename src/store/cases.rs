@@ -1,7 +1,7 @@
 //! `cases.db`: cases, the sightings in them, and every step, made with the first case. A file of its own, so that a flood of
 //! events and damage by it never touch the journal.
 //!
-//! `cases` holds each case as it stands, `steps` are only ever added, a sighting is there once per `(camera, event)` however
+//! `cases` holds each case as it stands, `steps` are only ever added, a sighting is there once per camera and key of its event however
 //! often it was sent; `tallies` counts the cases that were deleted. Every row carries a CRC-32C; one that does not fit is passed over. One write is one synced commit.
 
 mod spent;
@@ -93,7 +93,7 @@ impl CaseFile {
         }
         for seen in &write.sightings {
             let (crc, record) = sealed(seen)?;
-            let row = params![seen.camera, seen.event_id, int(seen.case.0), crc, record];
+            let row = params![seen.camera, seen.key(), int(seen.case.0), crc, record];
             let sql = "INSERT OR IGNORE INTO sightings(camera, event, case_no, crc, record) VALUES(?1,?2,?3,?4,?5)";
             tx.prepare(sql)?.execute(row)?;
         }
@@ -190,7 +190,7 @@ pub(crate) fn tracks(conn: &Connection, limit: usize) -> rusqlite::Result<Vec<Ke
     rows(conn, "SELECT crc, record FROM sightings ORDER BY id DESC LIMIT ?1", [int(limit.min(5_000) as u64)])
 }
 
-/// `(camera, event, case)` of the last events, oldest first.
+/// `(camera, key of the event, case)` of the last events, oldest first.
 pub(crate) fn seen(conn: &Connection, limit: usize) -> rusqlite::Result<Vec<(String, String, CaseNo)>> {
     let sql = "SELECT camera, event, case_no FROM sightings ORDER BY id DESC LIMIT ?1";
     let mut statement = conn.prepare(sql)?;
@@ -198,6 +198,18 @@ pub(crate) fn seen(conn: &Connection, limit: usize) -> rusqlite::Result<Vec<(Str
     let mut all = found.collect::<rusqlite::Result<Vec<_>>>()?;
     all.reverse();
     Ok(all)
+}
+
+/// The case an event went into, by one of its keys.
+pub(crate) fn known(conn: &Connection, camera: &str, keys: &[String]) -> rusqlite::Result<Option<CaseNo>> {
+    for key in keys {
+        let sql = "SELECT case_no FROM sightings WHERE camera = ?1 AND event = ?2";
+        let found = conn.query_row(sql, params![camera, key], |r| Ok(CaseNo(uint(r, 0)?))).optional()?;
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
 }
 
 /// Open cases, newest first, however many.

@@ -75,6 +75,7 @@ fn case(no: u64, floor: i32, two: bool, wall_ms: i64) -> Case {
         held: false,
         evicted: false,
         shielded: None,
+        lasts: None,
     }
 }
 
@@ -93,6 +94,7 @@ fn written(case: &Case) -> CaseWrite {
         case: case.no,
         camera: "e1".into(),
         event_id: format!("event-{}", case.no),
+        kind: None,
         action: SightAction::Pulse,
         received_wall_ms: case.opened_wall_ms,
         camera_wall_ms: None,

@@ -68,8 +68,38 @@ impl Keeper for Disk {
         Ok(self.1.case(no).map_err(|e| e.to_string())?.map(|story| story.case))
     }
 
+    fn known(&self, camera: &str, keys: &[String]) -> Result<Option<CaseNo>, String> {
+        self.1.known(camera, keys).map_err(|e| e.to_string())
+    }
+
     fn closed(&self, look: &mut dyn FnMut(u64, &Case) -> bool) -> Result<(), String> {
         self.1.closed(look).map_err(|e| e.to_string())
+    }
+}
+
+/// Reads, and never gets anything written.
+#[derive(Debug)]
+struct Stuck(Disk);
+
+impl Keeper for Stuck {
+    fn keep(&self, _write: CaseWrite) -> Keeping {
+        Box::pin(std::future::pending())
+    }
+
+    fn note(&self, _note: Note) -> Keeping {
+        Box::pin(std::future::pending())
+    }
+
+    fn case(&self, no: CaseNo) -> Result<Option<Case>, String> {
+        self.0.case(no)
+    }
+
+    fn known(&self, camera: &str, keys: &[String]) -> Result<Option<CaseNo>, String> {
+        self.0.known(camera, keys)
+    }
+
+    fn closed(&self, look: &mut dyn FnMut(u64, &Case) -> bool) -> Result<(), String> {
+        self.0.closed(look)
     }
 }
 
@@ -144,6 +174,21 @@ impl Desk {
     }
 
     pub(crate) fn start_whole(dir: &Path, pictures: Pictures, limits: Limits, retention: Retention) -> Self {
+        Self::start_on(dir, pictures, (limits, retention), |disk| Arc::new(disk))
+    }
+
+    /// With a disk that takes nothing, for ever.
+    pub(crate) fn start_stuck(dir: &Path) -> Self {
+        let kept = (Limits::default(), Retention::default());
+        Self::start_on(dir, Pictures::Hang, kept, |disk| Arc::new(Stuck(disk)))
+    }
+
+    fn start_on(
+        dir: &Path,
+        pictures: Pictures,
+        (limits, retention): (Limits, Retention),
+        keeper: impl FnOnce(Disk) -> Arc<dyn Keeper>,
+    ) -> Self {
         let store = store(dir);
         let (sightings, sightings_rx) = mpsc::channel(64);
         let (asks, asks_rx) = mpsc::channel(16);
@@ -159,7 +204,7 @@ impl Desk {
             hands: Hands {
                 judge: Arc::new(Dense),
                 footage: Arc::new(pictures),
-                keeper: Arc::new(Disk(store.handle.clone(), reader.clone())),
+                keeper: keeper(Disk(store.handle.clone(), reader.clone())),
             },
             evidence: evidence.clone(),
             retention,

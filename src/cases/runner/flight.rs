@@ -46,7 +46,18 @@ pub(super) struct Landed {
 
 pub(super) type Flight = Pin<Box<dyn Future<Output = Landed> + Send>>;
 
+/// Sightings, and people and cameras that wait for an answer, before no more are taken.
+const PENDING_MAX: usize = 256;
+/// Bytes of events and pictures that wait, before no more are taken: a disk that hangs must not fill the memory.
+const PENDING_BYTES_MAX: usize = 48 << 20;
+
 impl Pending {
+    /// More may be taken.
+    pub(super) fn has_room(&self) -> bool {
+        let bytes: usize = self.papers.iter().map(|paper| paper.bytes.len()).sum();
+        self.write.sightings.len() < PENDING_MAX && self.waiters.len() < PENDING_MAX && bytes < PENDING_BYTES_MAX
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.write.is_empty() && self.papers.is_empty() && self.waiters.is_empty()
     }
