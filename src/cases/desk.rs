@@ -117,6 +117,12 @@ impl Desk {
         all
     }
 
+    /// Numbers of the open cases.
+    #[must_use]
+    pub fn open_numbers(&self) -> Vec<CaseNo> {
+        self.cases.keys().copied().collect()
+    }
+
     /// An open case.
     #[must_use]
     pub fn case(&self, no: CaseNo) -> Option<&Case> {

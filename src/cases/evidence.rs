@@ -125,6 +125,9 @@ pub enum EvidenceError {
     /// All evidence together has reached the quota; wait until older cases are closed, or raise it.
     #[error("all evidence together has reached its quota: close old cases or raise cases.evidence_max")]
     Quota,
+    /// The evidence of this case has been deleted, by age or for want of room; give up.
+    #[error("the evidence of this case has been deleted already")]
+    Gone,
     /// The manifest cannot be written as JSON; give up.
     #[error("the manifest cannot be written: {0}")]
     Manifest(#[from] serde_json::Error),
@@ -138,6 +141,7 @@ impl EvidenceError {
             Self::Disk(error) => format!("证据目录无法写入：{}", io_zh(error)),
             Self::Full(what) => format!("本案证据已达上限（{what}），不再保存"),
             Self::Quota => "证据总量已达上限，请办结旧案或调大 cases.evidence_max".to_owned(),
+            Self::Gone => "本案证据已清理".to_owned(),
             Self::Manifest(error) => format!("证据清单无法写入：{error}"),
         };
         Text::new(&zh, &self.to_string())
@@ -188,6 +192,9 @@ impl Evidence {
         };
         let folder = self.folder(case);
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+        if evict::read(&folder).is_some() {
+            return Err(EvidenceError::Gone);
+        }
         let (entries, last) = read_manifest(&folder)?;
         let sum = sha256(bytes);
         if let Some(known) = entries.iter().find(|e| e.sha256 == sum && e.origin.kind == origin.kind) {

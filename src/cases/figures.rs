@@ -76,7 +76,7 @@ pub fn notice(all: &Statistics) -> Statistics {
         .collect();
     Statistics {
         from_wall_ms: all.from_wall_ms,
-        cases: all.cases,
+        cases: enough(all.cases),
         confirmed: enough(all.confirmed),
         rejected: 0,
         floors,

@@ -71,6 +71,9 @@ pub trait Keeper: Send + Sync + fmt::Debug {
     /// A case as it lies on disk; an error means that nobody can tell at present. Blocks: called on the blocking pool only.
     fn case(&self, no: CaseNo) -> Result<Option<Case>, String>;
 
+    /// Which of these cases are not on disk. Blocks: called on the blocking pool only.
+    fn missing(&self, open: &[CaseNo]) -> Result<Vec<CaseNo>, String>;
+
     /// The case an event of a camera went into, by one of its keys; an error means that nobody can tell at present. Blocks:
     /// called on the blocking pool only.
     fn known(&self, camera: &str, keys: &[String]) -> Result<Option<CaseNo>, String>;

@@ -36,7 +36,7 @@ use crate::cases::runner::upkeep::{Swept, Upkeep, sweep};
 use crate::cases::seal::sha256;
 use crate::clock::Clock;
 use crate::model::alarm::AlarmChange;
-use crate::model::case::{Case, CaseNo, Judgement, StepKind};
+use crate::model::case::{Case, CaseNo, CaseWrite, Judgement, StepKind};
 use crate::model::desk::{DeskCommand, Report};
 use crate::model::facade::Watched;
 use crate::model::intake::Intake;
@@ -420,9 +420,9 @@ impl Runner {
         }
         if self.upkeep.begin(&self.evidence) {
             let (evidence, keeper, now) = (self.evidence.clone(), Arc::clone(&self.hands.keeper), *now);
-            let retention = self.retention;
+            let (retention, open) = (self.retention, self.desk.open_numbers());
             self.jobs.spawn(async move {
-                let swept = tokio::task::spawn_blocking(move || sweep(&evidence, &keeper, retention, &now));
+                let swept = tokio::task::spawn_blocking(move || sweep(&evidence, &keeper, (retention, &open), &now));
                 Job::Swept(swept.await.unwrap_or_default())
             });
         }
@@ -445,6 +445,10 @@ impl Runner {
             Job::Recalled(sighting, receipt, found) => self.recalled(&sighting, receipt, found, now),
             Job::Swept(swept) => {
                 self.upkeep.ended(&swept);
+                for case in swept.missing.iter().filter_map(|no| self.desk.case(*no)) {
+                    tracing::error!(case = case.no.0, "an open case is not on disk any more; it is written again");
+                    self.pending.write.absorb(CaseWrite { cases: vec![case.clone()], ..CaseWrite::default() });
+                }
                 for (evicted, case) in swept.evicted {
                     let effects = self.desk.tell(evicted.case, StepKind::Evicted, evicted.text(), now);
                     for step in &effects.write.steps {

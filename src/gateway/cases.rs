@@ -342,6 +342,10 @@ impl Keeper for StoreKeeper {
         Ok(self.reader.case(no).map_err(|e| e.to_string())?.map(|story| story.case))
     }
 
+    fn missing(&self, open: &[CaseNo]) -> Result<Vec<CaseNo>, String> {
+        self.reader.missing(open).map_err(|e| e.to_string())
+    }
+
     fn known(&self, camera: &str, keys: &[String]) -> Result<Option<CaseNo>, String> {
         self.reader.known(camera, keys).map_err(|e| e.to_string())
     }

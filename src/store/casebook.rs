@@ -94,6 +94,11 @@ impl CaseReader {
         self.read(|conn| cases::tracks(conn, limit))
     }
 
+    /// Which of these cases are not there: the file was put aside as damaged.
+    pub fn missing(&self, open: &[CaseNo]) -> Result<Vec<CaseNo>, ReadError> {
+        if cases::path(&self.dir).exists() { self.read(|conn| cases::missing(conn, open)) } else { Ok(open.to_vec()) }
+    }
+
     /// The case an event went into, by one of its keys.
     pub fn known(&self, camera: &str, keys: &[String]) -> Result<Option<CaseNo>, ReadError> {
         self.read(|conn| cases::known(conn, camera, keys))

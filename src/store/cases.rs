@@ -217,6 +217,18 @@ pub(crate) fn open(conn: &Connection) -> rusqlite::Result<Vec<Case>> {
     rows(conn, "SELECT crc, record FROM cases WHERE open = 1 ORDER BY no DESC LIMIT ?1", [FIGURES_MAX])
 }
 
+/// Which of these open cases are not there.
+pub(crate) fn missing(conn: &Connection, open: &[CaseNo]) -> rusqlite::Result<Vec<CaseNo>> {
+    let mut statement = conn.prepare("SELECT count(*) FROM cases WHERE no = ?1")?;
+    let mut missing = Vec::new();
+    for no in open {
+        if statement.query_row([int(no.0)], |r| r.get::<_, i64>(0))? == 0 {
+            missing.push(*no);
+        }
+    }
+    Ok(missing)
+}
+
 /// Footage that is still to come, at most so much, by case.
 pub(crate) fn promised(conn: &Connection, limit: usize) -> rusqlite::Result<Vec<Promised>> {
     if !has(conn, "promised")? {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use gatehouse::cases::bundle::Bundle;
-use gatehouse::cases::evidence::{Evidence, EvidenceError, FileKind, Limits, Origin};
+use gatehouse::cases::evidence::{Evidence, EvidenceError, FileKind, Limits, Origin, Standing};
 use gatehouse::cases::seal::{SealKey, sha256};
 use gatehouse::clock::{Clock, SystemClock};
 use gatehouse::model::case::{Act, CaseNo, CaseStory, CaseWrite, Promised, StepKind};
@@ -258,4 +258,20 @@ async fn the_bundle_of_half_deleted_evidence_brings_the_rest_and_names_what_is_g
     let named = "\"missing\": [\n    \"001_event.json\"\n  ]";
     assert!(made.contains(named) && made.contains("\"cause\": \"age\""), "{made}");
     desk.stop().await;
+}
+
+/// A clip that comes when the case's evidence has gone already is refused with a word: nothing would ever delete it.
+#[test]
+fn nothing_is_kept_where_evidence_was_deleted() {
+    let dir = tempfile::tempdir().unwrap();
+    let evidence = Evidence::new(dir.path(), Limits { keep_ms: 0, ..Limits::default() });
+    let no = CaseNo(1);
+    evidence.keep(no, b"event", origin(FileKind::Event, "a")).unwrap();
+    let standing = |_| Standing { keep: false, age_ms: Some(1), told: false };
+    assert_eq!(evidence.evict(&standing, 1).len(), 1);
+    for bytes in [&b"event"[..], b"clip"] {
+        let told = evidence.keep(no, bytes, origin(FileKind::Event, "a"));
+        assert!(matches!(told, Err(EvidenceError::Gone)), "{told:?}");
+    }
+    assert_eq!(evidence.entries(no).unwrap().len(), 1);
 }

@@ -295,3 +295,13 @@ async fn the_desk_lets_old_cases_go_and_none_comes_back() {
     assert_eq!(desk.reader.kept(0, 10).unwrap().last, 5);
     desk.stop().await;
 }
+
+/// What hangs on the notice board says nothing below five, the sum of all included.
+#[test]
+fn the_notice_tells_no_small_figure() {
+    let told = |n: u32| {
+        let tally = Tally::of(&case(1, 3, false, T0));
+        gatehouse::cases::figures::notice(&statistics(&[(tally, n)], &[], 0, &TimeZone::UTC)).cases
+    };
+    assert_eq!((told(4), told(5)), (0, 5));
+}

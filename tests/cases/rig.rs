@@ -68,6 +68,10 @@ impl Keeper for Disk {
         Ok(self.1.case(no).map_err(|e| e.to_string())?.map(|story| story.case))
     }
 
+    fn missing(&self, open: &[CaseNo]) -> Result<Vec<CaseNo>, String> {
+        self.1.missing(open).map_err(|e| e.to_string())
+    }
+
     fn known(&self, camera: &str, keys: &[String]) -> Result<Option<CaseNo>, String> {
         self.1.known(camera, keys).map_err(|e| e.to_string())
     }
@@ -92,6 +96,10 @@ impl Keeper for Stuck {
 
     fn case(&self, no: CaseNo) -> Result<Option<Case>, String> {
         self.0.case(no)
+    }
+
+    fn missing(&self, open: &[CaseNo]) -> Result<Vec<CaseNo>, String> {
+        self.0.missing(open)
     }
 
     fn known(&self, camera: &str, keys: &[String]) -> Result<Option<CaseNo>, String> {
@@ -174,13 +182,19 @@ impl Desk {
     }
 
     pub(crate) fn start_whole(dir: &Path, pictures: Pictures, limits: Limits, retention: Retention) -> Self {
-        Self::start_on(dir, pictures, (limits, retention), |disk| Arc::new(disk))
+        Self::start_on(dir, pictures, (limits, retention), |disk| Arc::new(disk), |_| {})
     }
 
     /// With a disk that takes nothing, for ever.
     pub(crate) fn start_stuck(dir: &Path) -> Self {
         let kept = (Limits::default(), Retention::default());
-        Self::start_on(dir, Pictures::Hang, kept, |disk| Arc::new(Stuck(disk)))
+        Self::start_on(dir, Pictures::Hang, kept, |disk| Arc::new(Stuck(disk)), |_| {})
+    }
+
+    /// With something that happens to the data folder once everything was read from it.
+    pub(crate) fn start_after(dir: &Path, between: impl FnOnce(&Path)) -> Self {
+        let kept = (Limits::default(), Retention::default());
+        Self::start_on(dir, Pictures::Hang, kept, |disk| Arc::new(disk), between)
     }
 
     fn start_on(
@@ -188,6 +202,7 @@ impl Desk {
         pictures: Pictures,
         (limits, retention): (Limits, Retention),
         keeper: impl FnOnce(Disk) -> Arc<dyn Keeper>,
+        between: impl FnOnce(&Path),
     ) -> Self {
         let store = store(dir);
         let (sightings, sightings_rx) = mpsc::channel(64);
@@ -198,6 +213,7 @@ impl Desk {
         let reader = store.reader.cases();
         let evidence = Evidence::new(dir, limits);
         let kept = reader.kept(0, SEEN_MAX).unwrap();
+        between(dir);
         let parts = Parts {
             settings: Settings::default(),
             watched: Arc::new(watched()),

@@ -158,3 +158,19 @@ async fn what_waits_for_a_disk_that_hangs_is_bounded() {
     assert!(taken(&large, 60 + 64).await <= 20 + 64, "pictures");
     assert!(taken(&again, 2_000).await <= 600 + 64, "waiters");
 }
+
+/// A list of cases that was damaged and put aside takes no open case with it while somebody knows it.
+#[tokio::test]
+async fn an_open_case_that_the_disk_has_lost_is_written_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let desk = Desk::start(dir.path(), Pictures::Hang);
+    assert!(desk.send(sighting("a", 12)).await);
+    desk.stop().await;
+    let desk = Desk::start_after(dir.path(), |dir| {
+        for name in ["cases.db", "cases.db-wal", "cases.db-shm"] {
+            drop(std::fs::rename(dir.join(name), dir.join(format!("{name}.aside"))));
+        }
+    });
+    desk.until("it is there again", |story| story.case.is_open(), CaseNo(1)).await;
+    desk.stop().await;
+}

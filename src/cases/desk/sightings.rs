@@ -94,7 +94,8 @@ impl Desk {
         if window.take(now.boot, most) && !full {
             return None;
         }
-        let near = |c: &&Case| c.kind == at.kind && c.facade == at.facade;
+        // Never one that was rejected: what joins it would be heard of by nobody.
+        let near = |c: &&Case| c.kind == at.kind && c.facade == at.facade && c.rejected.is_none();
         self.cases.values().rev().find(near).map(|c| c.no)
     }
 

@@ -418,3 +418,23 @@ fn a_desk_built_anew_goes_on() {
     assert_eq!(sight(&mut desk, "e2", "b", 2_000, ObjectClass::Dense, Some((4, 5))).case, one.case);
     assert_eq!(sight(&mut desk, "w1", "c", 2_000, ObjectClass::Dense, None).case, CaseNo(42));
 }
+
+/// Somebody calls it a bird; what falls a second later is not, and must not join it unheard.
+#[test]
+fn nothing_joins_a_rejected_case_unheard() {
+    let mut desk = desk();
+    let first = sight(&mut desk, "e1", "a", 0, ObjectClass::Dense, Some((10, 12)));
+    desk.act(first.case, None, &Act::Review, "a", "", &now(4_000)).unwrap();
+    desk.act(first.case, None, &Act::Reject(Reason::Bird), "a", "", &now(5_000)).unwrap();
+    let next = sight(&mut desk, "e2", "b", 6_000, ObjectClass::Dense, Some((10, 12)));
+    assert!(next.is_new && next.effects.reports[0].level == Level::Critical);
+    // Nor does a flood: the one beyond the budget joins one that somebody still looks at.
+    let mut desk =
+        Desk::new(Settings { dense_per_minute: 1, ..Settings::default() }, watched(), Restored::default(), &now(0)).0;
+    let first = sight(&mut desk, "e1", "a", 0, ObjectClass::Dense, Some((3, 4)));
+    desk.act(first.case, None, &Act::Review, "a", "", &now(1)).unwrap();
+    desk.act(first.case, None, &Act::Reject(Reason::Bird), "a", "", &now(2)).unwrap();
+    let beyond = sight(&mut desk, "e1", "b", 20_000, ObjectClass::Dense, Some((20, 21)));
+    assert!(beyond.is_new && beyond.effects.reports[0].holds);
+    assert_eq!(sight(&mut desk, "e1", "c", 40_000, ObjectClass::Dense, Some((30, 31))).case, beyond.case);
+}

@@ -31,6 +31,8 @@ pub(super) struct Swept {
     pub(super) evicted: Vec<(Evicted, Case)>,
     /// Cases that must go.
     pub(super) spent: Vec<CaseNo>,
+    /// Open cases that the disk has lost.
+    pub(super) missing: Vec<CaseNo>,
 }
 
 impl Upkeep {
@@ -63,7 +65,12 @@ impl Upkeep {
 
 /// Deletes evidence that must go, and says which cases must. Blocks on the disk. What is not certainly closed and free of a hold stays: a case that cannot be read
 /// at present, or that is on no list because the list was lost.
-pub(super) fn sweep(evidence: &Evidence, keeper: &Arc<dyn Keeper>, retention: Retention, now: &Anchor) -> Swept {
+pub(super) fn sweep(
+    evidence: &Evidence,
+    keeper: &Arc<dyn Keeper>,
+    (retention, open): (Retention, &[CaseNo]),
+    now: &Anchor,
+) -> Swept {
     let standing = |no| {
         let known = keeper.case(no).ok().flatten();
         Standing {
@@ -79,5 +86,7 @@ pub(super) fn sweep(evidence: &Evidence, keeper: &Arc<dyn Keeper>, retention: Re
     let gone = evidence.evict(&standing, now.wall.0);
     let told = gone.into_iter().filter_map(|one| Some((one.clone(), keeper.case(one.case).ok().flatten()?)));
     let evicted = told.collect();
-    Swept { evicted, spent: spent(&**keeper, evidence, retention, now) }
+    // One that nobody can tell of now is asked for again at the next look.
+    let missing = keeper.missing(open).unwrap_or_default();
+    Swept { evicted, spent: spent(&**keeper, evidence, retention, now), missing }
 }
