@@ -14,13 +14,15 @@
 //! - No event is dropped for its score: a bird becomes a case of level `info`, last in the review.
 //! - An event is answered "kept" only after the synced commit that holds it. The same event sent twice is one.
 //! - The alarm never waits for a picture.
+//! - What is closed goes one day, see [`retention`]; what is open or held never does.
 //! - A flood costs short records, not alarms: see [`desk::Settings`].
 //!
 //! Pure: [`desk`], [`machine`], [`merge`], [`clocks`], [`words`], [`figures`], [`zones`], [`shield`], [`mask`], [`ustar`]. I/O: [`evidence`], [`seal`],
-//! [`runner`].
+//! [`retention`], [`runner`].
 
 use crate::cases::desk::Settings;
 use crate::cases::evidence::Limits;
+use crate::cases::retention::Retention;
 
 pub mod bundle;
 pub mod clocks;
@@ -32,6 +34,7 @@ pub mod machine;
 pub mod mask;
 pub mod merge;
 pub mod ports;
+pub mod retention;
 pub mod runner;
 pub mod seal;
 pub mod shield;
@@ -46,4 +49,6 @@ pub struct CasesConfig {
     pub desk: Settings,
     /// How much evidence is kept, and how long.
     pub evidence: Limits,
+    /// How many closed cases are kept, and how long.
+    pub retention: Retention,
 }

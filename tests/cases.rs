@@ -13,6 +13,8 @@ mod kill;
 mod manifests;
 #[path = "cases/mask.rs"]
 mod mask;
+#[path = "cases/retention.rs"]
+mod retention;
 #[path = "cases/rig.rs"]
 mod rig;
 #[path = "cases/runner.rs"]

@@ -238,9 +238,11 @@ fn the_case_desk_is_as_the_site_says() {
     assert_eq!(config("[cases]\n").cases, plain.cases);
     let own = config(
         "serial = 'F12'\n[cases]\nmerge_window = '20s'\nkeep = '2d'\nevidence_max = '2GiB'\ncases_per_minute = 3\n\
-         dense_per_minute = 4\nwhole_per_minute = 5\nrepeat_count = 6\nrepeat_within = '7d'\n",
+         dense_per_minute = 4\nwhole_per_minute = 5\nrepeat_count = 6\nrepeat_within = '7d'\n\
+         cases_keep = '40d'\ncases_max = 7\n",
     );
     let (desk, kept) = (&own.cases.desk, own.cases.evidence);
+    assert_eq!((own.cases.retention.keep_ms, own.cases.retention.cases_max), (40 * 86_400_000, 7));
     assert_eq!((own.cameras[0].serial.as_str(), desk.merge_window_ms), ("F12", 20_000));
     assert_eq!((kept.keep_ms, kept.bytes_max), (2 * 86_400_000, 2 << 30));
     assert_eq!((desk.cases_per_minute, desk.dense_per_minute, desk.whole_per_minute), (3, 4, 5));

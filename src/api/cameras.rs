@@ -9,6 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::api::App;
+use crate::api::dto::TextDto;
 use crate::api::error::ApiError;
 use crate::model::intake::{CameraFigures, Presence};
 use crate::model::time::{Anchor, BootMs};
@@ -24,8 +25,8 @@ pub(crate) struct CameraDto {
     pub(crate) facade: Option<String>,
     /// `heard`, `silent`, or `unknown` while nothing can be said.
     pub(crate) presence: &'static str,
-    /// Why it counts as silent, in English.
-    pub(crate) reason: Option<String>,
+    /// Why it counts as silent, in both languages.
+    pub(crate) reason: Option<TextDto>,
     /// Events on disk.
     pub(crate) accepted: u64,
     /// Events that came again.
@@ -75,7 +76,7 @@ fn dto(one: CameraFigures, watched: &crate::model::facade::Watched, now: &Anchor
         name: place.map(|c| c.name.clone()).unwrap_or_default(),
         facade: place.and_then(|c| c.facade.clone()),
         presence: word(&one.presence),
-        reason: if let Presence::Silent(why) = &one.presence { Some(why.en.to_string()) } else { None },
+        reason: if let Presence::Silent(why) = &one.presence { Some(why.into()) } else { None },
         accepted: one.stored,
         duplicates: one.duplicates,
         ignored: one.ignored,

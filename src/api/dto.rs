@@ -10,7 +10,7 @@ use crate::model::finding::FindingKind;
 use crate::model::text::Text;
 
 /// A text in both languages.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct TextDto {
     /// Chinese.
     pub zh: String,

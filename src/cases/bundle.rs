@@ -9,7 +9,7 @@ use crate::cases::evidence::{Entry, Evicted, Evidence, EvidenceError, FileKind};
 use crate::cases::mask;
 use crate::cases::seal::{SealKey, sha256};
 use crate::cases::ustar::Ustar;
-use crate::model::case::CaseStory;
+use crate::model::case::{CaseStory, KeptSighting};
 use crate::model::facade::Watched;
 
 /// Largest bundle, bytes; it is made in memory.
@@ -55,20 +55,26 @@ impl Bundle<'_> {
         let case = self.story.case.no;
         let root = format!("case-{case}");
         let entries = evidence.entries(case)?;
-        if self.full && evidence.evicted(case).is_none() && entries.iter().map(|e| e.bytes).sum::<u64>() > BYTES_MAX {
-            return Err(BundleError::TooLarge);
-        }
         let mut files: Vec<(String, Vec<u8>)> = vec![
             ("README.txt".into(), README.replace("{root}", &root).into_bytes()),
             ("case.json".into(), self.record()?),
             ("public_key.pem".into(), key.public_pem().into_bytes()),
         ];
         let mut masked = Vec::new();
-        // Evidence that was evicted stands in the manifest only, with its digests.
+        // Evidence that was evicted stands in the manifest only, with its digests; a hold may have kept some of it.
         let gone = evidence.evicted(case);
-        for entry in entries.iter().filter(|_| gone.is_none()) {
+        let (there, missing): (Vec<&Entry>, Vec<&Entry>) =
+            entries.iter().partition(|entry| gone.is_none() || evidence.is_there(case, entry));
+        if self.full && there.iter().map(|e| e.bytes).sum::<u64>() > BYTES_MAX {
+            return Err(BundleError::TooLarge);
+        }
+        for entry in there {
             if self.full || matches!(entry.origin.kind, FileKind::Event | FileKind::Verdict) {
-                files.push((format!("evidence/{}", entry.file), checked(evidence, self.story, entry)?));
+                let bytes = checked(evidence, self.story, entry)?;
+                // Its digest still stands in the manifest.
+                if self.full || !may_hold_picture(&bytes) {
+                    files.push((format!("evidence/{}", entry.file), bytes));
+                }
             } else if entry.origin.kind == FileKind::Picture {
                 let name = format!("masked/{}.png", stem(&entry.file));
                 // Undecodable: left out; its digest still stands in the manifest.
@@ -78,7 +84,7 @@ impl Bundle<'_> {
                 }
             }
         }
-        files.push(("manifest.json".into(), self.manifest(&entries, &masked, gone.as_ref())?));
+        files.push(("manifest.json".into(), self.manifest(&entries, (&masked, &missing), gone.as_ref())?));
         files.sort_by(|a, b| a.0.cmp(&b.0));
         let sums: String = files.iter().map(|(name, bytes)| format!("{}  {name}\n", sha256(bytes))).collect();
         files.push(("SHA256SUMS.sig".into(), key.sign(sums.as_bytes())));
@@ -107,7 +113,7 @@ impl Bundle<'_> {
     fn manifest(
         &self,
         entries: &[Entry],
-        masked: &[serde_json::Value],
+        (masked, missing): (&[serde_json::Value], &[&Entry]),
         gone: Option<&Evicted>,
     ) -> Result<Vec<u8>, BundleError> {
         let dropped = self.story.case.evicted && gone.is_none();
@@ -118,10 +124,21 @@ impl Bundle<'_> {
         };
         let manifest = json!({
             "case": self.story.case.no, "kept": entries, "masked": masked, "evicted": evicted,
+            "missing": missing.iter().map(|entry| &entry.file).collect::<Vec<_>>(),
             "note": "kept: every file of the evidence folder, also those not in this bundle; sha256 is of the file as it was kept",
         });
         Ok(serde_json::to_vec_pretty(&manifest)?)
     }
+}
+
+/// So many letters without a break are no word, number or address.
+const LETTERS_MAX: usize = 1_024;
+
+/// Whether an event may carry a picture as text, in a field that its profile does not know: a long run of what base64 and
+/// hexadecimal are written with, line ends included.
+fn may_hold_picture(event: &[u8]) -> bool {
+    let is_letter = |b: &u8| b.is_ascii_alphanumeric() || b"+/-_=\\\r\n\t ".contains(b);
+    event.split(|b| !is_letter(b)).any(|run| run.iter().filter(|b| b.is_ascii_alphanumeric()).count() > LETTERS_MAX)
 }
 
 fn stem(file: &str) -> &str {
@@ -137,7 +154,11 @@ pub fn checked(evidence: &Evidence, story: &CaseStory, entry: &Entry) -> Result<
 /// A picture with everything but the track's surroundings masked, as PNG; an error means: show none.
 pub fn masked_picture(evidence: &Evidence, story: &CaseStory, entry: &Entry) -> Result<Vec<u8>, String> {
     let bytes = checked(evidence, story, entry).map_err(|e| e.to_string())?;
-    let seen = story.sightings.iter().find(|s| s.camera == entry.origin.camera && s.event_id == entry.origin.event_id);
+    let origin = &entry.origin;
+    let is_its = |s: &&KeptSighting| {
+        (&s.camera, &s.event_id, s.camera_wall_ms) == (&origin.camera, &origin.event_id, origin.camera_wall_ms)
+    };
+    let seen = story.sightings.iter().find(is_its);
     let track = seen.map(|s| s.track.as_slice()).unwrap_or_default();
     mask::mask(&bytes, track, seen.and_then(|s| s.frame)).map_err(|e| e.to_string())
 }
@@ -162,6 +183,7 @@ Whether the key is the gateway's: compare it with the one noted before, or run `
   case.json       案件、每一步的时间与经手人、轨迹与判定 / the case, every step with time and name, tracks, judgements
   manifest.json   每个文件的来源、时钟、摄像机序列号、规则版本与 SHA-256 / origin, clock, camera serial, rule version
   evidence/       原始事件与判定 / the event as it came, and the judgement
+                  带图的原始事件仅在完整包中 / an event that carries a picture of its own is in the full bundle only
   masked/         遮挡处理后的画面（仅轨迹附近清晰）/ pictures, sharp around the track only
 
 原始画面未随包提供时，其 SHA-256 仍在 manifest.json 中，可日后与原件核对。

@@ -1,7 +1,7 @@
 //! The desk: every open case, which one a sighting belongs to, and what people do with it. Pure; time is handed in.
 //!
 //! What it decides comes back as [`Effects`]: what must reach the disk, and what the alarm desk must be told. Memory is
-//! bounded by [`OPEN_MAX`], [`SEEN_MAX`] and [`PAST_MAX`].
+//! bounded by [`OPEN_MAX`], [`SEEN_MAX`], [`PAST_MAX`], and the smaller ones beside them.
 
 mod parts;
 mod sightings;
@@ -17,22 +17,31 @@ use crate::cases::merge::{self, Where};
 use crate::cases::shield::shield_of;
 use crate::cases::{machine, words};
 use crate::model::alarm::Level;
-use crate::model::case::{Act, ActError, Acted, Case, CaseNo, Judgement, ObjectClass, Stage, Step, StepKind};
+use crate::model::case::{
+    Act, ActError, Acted, Case, CaseNo, Judgement, Lasts, ObjectClass, Stage, Step, StepKind, event_key,
+};
 use crate::model::desk::Report;
 use crate::model::facade::Watched;
 use crate::model::sight::{SightKind, Sighting};
-use crate::model::time::{Anchor, BootMs};
+use crate::model::text::Text;
+use crate::model::time::{Anchor, BootMs, WallMs};
 
 pub use parts::{Effects, Restored, Settings, Taken};
-use parts::{Minute, Past};
+use parts::{Minute, Past, Told};
 
 /// Open cases in memory. Past it, what is not dense joins the newest case of its kind, so that a flood of birds cannot
 /// fill the box.
 pub const OPEN_MAX: usize = 2_000;
-/// Events remembered to know one that is sent again; older ones are known by the disk.
+/// Events remembered to know one that is sent again; for older ones the disk is asked ([`Desk::may_have_forgotten`]).
 pub const SEEN_MAX: usize = 20_000;
 /// Falling-object cases remembered for the suspicion of repetition.
 pub const PAST_MAX: usize = 5_000;
+/// Times by cameras' own clocks that are remembered; merging looks back some seconds.
+const TOLD_MAX: usize = 512;
+/// Cases closed last: whoever acts may have read one just before it was closed.
+const CLOSED_MAX: usize = 256;
+/// Deleted cases remembered: whoever looked at one just before finds it gone.
+const GONE_MAX: usize = 1_024;
 /// A rejected case closes by itself after a day (a default of ours).
 const REJECTED_CLOSES_MS: i64 = 24 * 3_600_000;
 const DAY_MS: i64 = 24 * 3_600_000;
@@ -49,6 +58,9 @@ pub struct Desk {
     clocks: Clocks,
     lasting: BTreeMap<CaseNo, Lasting>,
     past: VecDeque<Past>,
+    told: VecDeque<Told>,
+    closed: VecDeque<Case>,
+    gone: VecDeque<CaseNo>,
     whole: Minute,
     births: BTreeMap<(String, bool), Minute>,
 }
@@ -67,10 +79,17 @@ impl Desk {
             clocks: Clocks::default(),
             lasting: BTreeMap::new(),
             past: VecDeque::new(),
+            told: VecDeque::new(),
+            closed: VecDeque::new(),
+            gone: VecDeque::new(),
             whole: Minute::default(),
             births: BTreeMap::new(),
         };
         for (camera, event, case) in restored.seen {
+            // The key ends with the camera's time.
+            if let Some(wall_ms) = event.rsplit_once('\n').and_then(|(_, ms)| ms.parse().ok()) {
+                desk.note_told(Told { case, camera: camera.as_str().into(), wall_ms });
+            }
             desk.remember((camera, event), case);
         }
         for case in &restored.past {
@@ -78,9 +97,10 @@ impl Desk {
         }
         let mut reports = Vec::new();
         for case in restored.open.into_iter().filter(Case::is_open) {
-            if case.kind == SightKind::FireLaneBlocked {
+            if case.kind == SightKind::FireLaneBlocked && case.lasts != Some(Lasts::Over) {
                 let ms = now.wall.0.saturating_sub(case.opened_wall_ms);
-                desk.lasting.insert(case.no, Lasting::since(now.boot, ms));
+                let started = case.lasts == Some(Lasts::Started);
+                desk.lasting.insert(case.no, Lasting::since(now.boot, ms, started));
             }
             reports.push(report(&case, None));
             desk.last = desk.last.max(case.no.0);
@@ -97,6 +117,12 @@ impl Desk {
         all
     }
 
+    /// Numbers of the open cases.
+    #[must_use]
+    pub fn open_numbers(&self) -> Vec<CaseNo> {
+        self.cases.keys().copied().collect()
+    }
+
     /// An open case.
     #[must_use]
     pub fn case(&self, no: CaseNo) -> Option<&Case> {
@@ -105,13 +131,26 @@ impl Desk {
 
     /// The case an event went into, if it is remembered.
     #[must_use]
-    pub fn known(&self, camera: &str, event_id: &str) -> Option<CaseNo> {
-        self.seen.get(&(camera.to_owned(), event_id.to_owned())).copied()
+    pub fn known(&self, seen: &Sighting) -> Option<CaseNo> {
+        keys(seen).into_iter().find_map(|key| self.seen.get(&(seen.camera.to_string(), key)).copied())
+    }
+
+    /// So many events have come that an old one may not be remembered.
+    #[must_use]
+    pub fn may_have_forgotten(&self) -> bool {
+        self.seen_order.len() >= SEEN_MAX
+    }
+
+    /// The disk knew an event that was not remembered.
+    pub fn recall(&mut self, seen: &Sighting, case: CaseNo) {
+        if let Some(key) = keys(seen).into_iter().next() {
+            self.remember((seen.camera.to_string(), key), case);
+        }
     }
 
     /// Takes a sighting with its judgement.
     pub fn sight(&mut self, seen: &Sighting, judged: &Judgement, payload_sha256: String, now: &Anchor) -> Taken {
-        if let Some(case) = self.known(&seen.camera, &seen.event_id) {
+        if let Some(case) = self.known(seen) {
             return Taken { case, is_new: false, is_known: true, brief: true, effects: Effects::default() };
         }
         let arrived = now.wall_at(seen.received);
@@ -123,7 +162,7 @@ impl Desk {
         let shield = shield.and_then(|camera| shield_of(&seen.track, seen.frame, camera));
         let at = Where { kind: seen.kind, facade: &facade, happened_wall_ms: happened, judgement: judged };
         let mut effects = Effects::default();
-        let found = self.find(&at).or_else(|| self.crowded(&at, shield.is_some(), now));
+        let found = self.find(&at, seen).or_else(|| self.crowded(&at, shield.is_some(), now));
         let is_new = found.is_none();
         let no = match found {
             Some(no) => {
@@ -135,7 +174,10 @@ impl Desk {
         let sightings = self.cases.get(&no).map_or(0, |c| c.sightings);
         let brief =
             sightings > self.settings.whole_per_case || !self.whole.take(now.boot, self.settings.whole_per_minute);
-        self.remember((seen.camera.to_string(), seen.event_id.to_string()), no);
+        self.recall(seen, no);
+        if let Some(WallMs(wall_ms)) = seen.camera_time {
+            self.note_told(Told { case: no, camera: Arc::clone(&seen.camera), wall_ms });
+        }
         effects.write.sightings.push(self.kept(seen, judged, no, offset_ms, arrived.0, brief, payload_sha256));
         Taken { case: no, is_new, is_known: false, brief, effects }
     }
@@ -160,6 +202,7 @@ impl Desk {
         note: &str,
         now: &Anchor,
     ) -> Result<(Acted, Effects), ActError> {
+        let closed = self.closed.iter().find(|c| c.no == no).cloned().or(closed).filter(|_| !self.gone.contains(&no));
         let mut case = self.cases.get(&no).cloned().or(closed).ok_or(ActError::Unknown(no))?;
         let rang = machine::rings(&case);
         let Some(kind) = machine::act(&mut case, act)? else {
@@ -171,7 +214,8 @@ impl Desk {
         effects.write.steps.push(Step { reason, ..step(no, kind, now, by, note) });
         effects.write.cases.push(case.clone());
         let answers = matches!(act, Act::Review | Act::Confirm | Act::Reject(_) | Act::Dispatch | Act::Close);
-        if answers && case.level.is_some() && (rang || machine::rings(&case)) {
+        let over = case.lasts == Some(Lasts::Over);
+        if answers && case.level.is_some() && (rang || over || machine::rings(&case)) {
             effects.reports.push(report(&case, Some((by.to_owned(), note.to_owned()))));
         }
         if case.rejected.is_some() {
@@ -182,8 +226,23 @@ impl Desk {
         } else {
             self.cases.remove(&no);
             self.lasting.remove(&no);
+            self.note_closed(case.clone());
         }
         Ok((Acted { case, already: false }, effects))
+    }
+
+    fn note_closed(&mut self, case: Case) {
+        self.closed.retain(|c| c.no != case.no);
+        if self.closed.len() == CLOSED_MAX {
+            self.closed.pop_front();
+        }
+        self.closed.push_back(case);
+    }
+
+    /// Closed cases are deleted.
+    pub fn forget(&mut self, spent: &[CaseNo]) {
+        self.gone.extend(spent);
+        self.gone.drain(..self.gone.len().saturating_sub(GONE_MAX));
     }
 
     /// The case's alarm has reached people, or somebody answered it at the alarm's own card.
@@ -203,10 +262,20 @@ impl Desk {
         effects
     }
 
-    /// Enters a step that changes nothing but the story (evidence kept, picture not had, evicted).
+    /// Enters a step that changes nothing but the story (evidence kept).
     pub fn note(&mut self, no: CaseNo, kind: StepKind, note: &str, now: &Anchor) -> Effects {
         let mut effects = Effects::default();
         effects.write.steps.push(step(no, kind, now, "", note));
+        effects
+    }
+
+    /// The same with the reason in words (picture not had, evicted).
+    pub fn tell(&mut self, no: CaseNo, kind: StepKind, why: Text, now: &Anchor) -> Effects {
+        for case in self.closed.iter_mut().filter(|c| c.no == no) {
+            case.evicted |= kind == StepKind::Evicted;
+        }
+        let mut effects = Effects::default();
+        effects.write.steps.push(Step { why: Some(why), ..step(no, kind, now, "", "") });
         effects
     }
 
@@ -249,16 +318,17 @@ impl Desk {
         let Some(case) = self.cases.get_mut(&no) else { return };
         case.changed_wall_ms = now.wall.0;
         out.write.steps.push(step(no, StepKind::Ended, now, "", note));
+        case.lasts = Some(Lasts::Over);
         let rang = case.level.is_some();
         if rang {
-            out.reports.push(Report { holds: false, ..report(case, None) });
+            out.reports.push(report(case, None));
         } else {
             case.stage = Stage::Closed;
             out.write.steps.push(step(no, StepKind::Closed, now, "", ""));
         }
         out.write.cases.push(case.clone());
-        if !rang {
-            self.cases.remove(&no);
+        if !rang && let Some(case) = self.cases.remove(&no) {
+            self.note_closed(case);
         }
     }
 
@@ -267,6 +337,13 @@ impl Desk {
     pub fn next_wake(&self, now: BootMs) -> Option<BootMs> {
         self.lasting.values().map(|l| l.wake(now)).min()
     }
+}
+
+/// What an event is known by: its key, and its id alone as earlier releases have it on disk.
+#[must_use]
+pub fn keys(seen: &Sighting) -> [String; 2] {
+    let key = event_key(&seen.event_id, Some(seen.kind), seen.action, seen.camera_time.map(|t| t.0));
+    [key, seen.event_id.to_string()]
 }
 
 fn first_level(kind: SightKind, class: ObjectClass) -> Option<Level> {
@@ -278,7 +355,8 @@ fn first_level(kind: SightKind, class: ObjectClass) -> Option<Level> {
 }
 
 fn step(case: CaseNo, kind: StepKind, now: &Anchor, by: &str, note: &str) -> Step {
-    Step { case, kind, wall_ms: now.wall.0, by: by.to_owned(), note: note.to_owned(), reason: None, level: None }
+    let (by, note) = (by.to_owned(), note.to_owned());
+    Step { case, kind, wall_ms: now.wall.0, by, note, reason: None, level: None, why: None }
 }
 
 /// What the alarm desk is told of a case as it stands.

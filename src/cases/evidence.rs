@@ -5,7 +5,7 @@
 //! it, so that a line cannot be taken out or changed unnoticed. Every call blocks on the disk: use the blocking pool.
 //!
 //! Limits: [`CASE_BYTES_MAX`] a case and [`FILES_MAX`] files; over all those of [`Limits`]: at the quota no picture or clip
-//! is taken any more, events and verdicts (some KiB) are. What must go by age or for want of room goes case by case, oldest
+//! is taken any more, events and verdicts (some KiB) are, up to an eighth more. What must go by age or for want of room goes case by case, oldest
 //! first, never one that is open or under legal hold; its digests stay in
 //! the manifest, and the caller enters it in the case's story. Manifests of evicted cases are bounded by age and number.
 
@@ -13,7 +13,7 @@ mod evict;
 mod manifests;
 
 use std::fs;
-use std::io::{self, BufRead, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cases::seal::sha256;
 use crate::model::case::CaseNo;
+use crate::model::text::{Text, io_zh};
 use crate::model::time::Trust;
 
 pub use evict::{Cause, Evicted, Standing};
@@ -122,13 +123,29 @@ pub enum EvidenceError {
     #[error("the case has {0} already, no more is kept")]
     Full(&'static str),
     /// All evidence together has reached the quota; wait until older cases are closed, or raise it.
-    #[error(
-        "证据总量已达上限，请办结旧案或调大 cases.evidence_max / all evidence together has reached its quota: close old cases or raise cases.evidence_max"
-    )]
+    #[error("all evidence together has reached its quota: close old cases or raise cases.evidence_max")]
     Quota,
+    /// The evidence of this case has been deleted, by age or for want of room; give up.
+    #[error("the evidence of this case has been deleted already")]
+    Gone,
     /// The manifest cannot be written as JSON; give up.
     #[error("the manifest cannot be written: {0}")]
     Manifest(#[from] serde_json::Error),
+}
+
+impl EvidenceError {
+    /// What people read.
+    #[must_use]
+    pub fn text(&self) -> Text {
+        let zh = match self {
+            Self::Disk(error) => format!("证据目录无法写入：{}", io_zh(error)),
+            Self::Full(what) => format!("本案证据已达上限（{what}），不再保存"),
+            Self::Quota => "证据总量已达上限，请办结旧案或调大 cases.evidence_max".to_owned(),
+            Self::Gone => "本案证据已清理".to_owned(),
+            Self::Manifest(error) => format!("证据清单无法写入：{error}"),
+        };
+        Text::new(&zh, &self.to_string())
+    }
 }
 
 /// All evidence of the site.
@@ -175,6 +192,9 @@ impl Evidence {
         };
         let folder = self.folder(case);
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+        if evict::read(&folder).is_some() {
+            return Err(EvidenceError::Gone);
+        }
         let (entries, last) = read_manifest(&folder)?;
         let sum = sha256(bytes);
         if let Some(known) = entries.iter().find(|e| e.sha256 == sum && e.origin.kind == origin.kind) {
@@ -188,16 +208,21 @@ impl Evidence {
             return Err(EvidenceError::Full("256 MiB"));
         }
         let large = matches!(origin.kind, FileKind::Picture | FileKind::Clip);
-        if large && all_bytes.saturating_add(bytes.len() as u64) > self.limits.bytes_max {
+        let most = if large { self.limits.bytes_max } else { self.limits.bytes_max + self.limits.bytes_max / 8 };
+        if all_bytes.saturating_add(bytes.len() as u64) > most {
             return Err(EvidenceError::Quota);
         }
-        self.used.store(all_bytes.saturating_add(bytes.len() as u64), Ordering::Relaxed);
         let file = write_once(&folder, entries.len() + 1, bytes, &origin)?;
         let before = last.map(|line| sha256(line.as_bytes())).unwrap_or_default();
         let entry = Entry { file, sha256: sum, bytes: bytes.len() as u64, origin, before };
-        let line = format!("{}\n", serde_json::to_string(&entry)?);
-        let mut manifest = fs::OpenOptions::new().append(true).create(true).mode(0o600).open(folder.join(MANIFEST))?;
-        manifest.write_all(line.as_bytes())?;
+        let manifest = match serde_json::to_string(&entry).map_err(Into::into).and_then(|line| enter(&folder, &line)) {
+            Ok(manifest) => manifest,
+            Err(error) => {
+                discard(&folder.join(&entry.file));
+                return Err(error);
+            }
+        };
+        self.used.store(all_bytes.saturating_add(bytes.len() as u64), Ordering::Relaxed);
         manifest.sync_all()?;
         fs::File::open(&folder)?.sync_all()?;
         fs::File::open(&self.root)?.sync_all()?;
@@ -219,6 +244,12 @@ impl Evidence {
             );
         }
         Ok(fs::read(self.folder(case).join(&entry.file))?)
+    }
+
+    /// Whether the file of an entry is in its folder.
+    #[must_use]
+    pub fn is_there(&self, case: CaseNo, entry: &Entry) -> bool {
+        self.folder(case).join(&entry.file).is_file()
     }
 
     fn turn(&self) -> MutexGuard<'_, ()> {
@@ -265,27 +296,51 @@ fn write_once(folder: &Path, first_no: usize, bytes: &[u8], origin: &Origin) -> 
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
             Err(error) => return Err(error.into()),
         };
-        file.write_all(bytes)?;
-        file.set_permissions(fs::Permissions::from_mode(0o400))?;
-        file.sync_all()?;
+        let rights = fs::Permissions::from_mode(0o400);
+        let written = file.write_all(bytes).and_then(|()| file.set_permissions(rights)).and_then(|()| file.sync_all());
+        if let Err(error) = written {
+            discard(&path);
+            return Err(error.into());
+        }
         return Ok(name);
     }
     Err(EvidenceError::Full("too many files without a line in the manifest"))
 }
 
+/// Takes a file away that did not become evidence: on a full disk it would only keep room from others.
+fn discard(path: &Path) {
+    if let Err(error) = fs::remove_file(path) {
+        tracing::warn!(%error, path = %path.display(), "a file that is no evidence stays behind");
+    }
+}
+
+/// Adds a line to the manifest, behind whatever a power cut left of another.
+fn enter(folder: &Path, line: &str) -> Result<fs::File, EvidenceError> {
+    let mut manifest =
+        fs::OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(folder.join(MANIFEST))?;
+    let mut last = [b'\n'];
+    if manifest.seek(SeekFrom::End(0))? > 0 {
+        manifest.seek(SeekFrom::End(-1))?;
+        manifest.read_exact(&mut last)?;
+    }
+    let end = if last == *b"\n" { "" } else { "\n" };
+    manifest.write_all(format!("{end}{line}\n").as_bytes())?;
+    Ok(manifest)
+}
+
 /// All whole lines, and the text of the last. A half line, left by a power cut, is passed over.
 fn read_manifest(folder: &Path) -> Result<(Vec<Entry>, Option<String>), EvidenceError> {
-    let file = match fs::File::open(folder.join(MANIFEST)) {
-        Ok(file) => file,
+    let bytes = match fs::read(folder.join(MANIFEST)) {
+        Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((Vec::new(), None)),
         Err(error) => return Err(error.into()),
     };
     let (mut entries, mut last) = (Vec::new(), None);
-    for line in io::BufReader::new(file).lines() {
-        let line = line?;
-        if let Ok(entry) = serde_json::from_str(&line) {
+    // By bytes: a half line may end in the middle of a letter.
+    for line in bytes.split(|b| *b == b'\n') {
+        if let Ok(entry) = serde_json::from_slice(line) {
             entries.push(entry);
-            last = Some(line);
+            last = Some(String::from_utf8_lossy(line).into_owned());
         }
     }
     Ok((entries, last))

@@ -6,30 +6,34 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::cases::zones;
-use crate::model::case::{Case, KeptSighting};
-use crate::model::casebook::{CameraRate, NOTICE_LEAST, Statistics, band_of};
+use crate::model::case::KeptSighting;
+use crate::model::casebook::{CameraRate, NOTICE_LEAST, Statistics, Tally, quarter};
 use crate::model::casewords::kind_word;
 use crate::model::sight::SightKind;
 
-/// Counts `cases` (those since `from_wall_ms`); `tracks` are the sightings of decided cases with their tracks, for zones.
+/// Counts cases (those since `from_wall_ms`, so many of each tally); `tracks` are the sightings of decided cases with their tracks, for zones.
 #[must_use]
-pub fn statistics(cases: &[Case], tracks: &[(bool, KeptSighting)], from_wall_ms: i64, zone: &TimeZone) -> Statistics {
+pub fn statistics(
+    counted: &[(Tally, u32)],
+    tracks: &[(bool, KeptSighting)],
+    from_wall_ms: i64,
+    zone: &TimeZone,
+) -> Statistics {
     let mut all = Statistics { from_wall_ms, ..Statistics::default() };
     let mut cameras: BTreeMap<&str, (u32, u32, u32)> = BTreeMap::new();
-    for case in cases.iter().filter(|c| c.happened_wall_ms >= from_wall_ms) {
-        let rejected = case.rejected.is_some();
-        for camera in &case.cameras {
+    for (tally, n) in counted.iter().filter(|(t, _)| t.quarter_wall_ms >= quarter(from_wall_ms)) {
+        for camera in &tally.cameras {
             let rate = cameras.entry(camera).or_default();
-            rate.0 += 1;
-            rate.1 += u32::from(rejected || case.confirmed);
-            rate.2 += u32::from(rejected);
+            rate.0 += n;
+            rate.1 += n * u32::from(tally.rejected || tally.confirmed);
+            rate.2 += n * u32::from(tally.rejected);
         }
-        if rejected {
-            all.rejected += 1;
-        } else if case.kind == SightKind::FallingObject {
-            count(&mut all, case, zone);
+        if tally.rejected {
+            all.rejected += n;
+        } else if tally.kind == SightKind::FallingObject {
+            count(&mut all, tally, *n, zone);
         } else {
-            *all.others.entry(kind_word(case.kind)).or_default() += 1;
+            *all.others.entry(kind_word(tally.kind)).or_default() += n;
         }
     }
     all.cameras = cameras
@@ -45,27 +49,18 @@ pub fn statistics(cases: &[Case], tracks: &[(bool, KeptSighting)], from_wall_ms:
     all
 }
 
-fn count(all: &mut Statistics, case: &Case, zone: &TimeZone) {
-    all.cases += 1;
-    all.confirmed += u32::from(case.confirmed);
-    let band = middle(case).map_or(0, band_of);
-    *all.floors.entry(case.facade.clone()).or_default().entry(band).or_default() += 1;
-    let at = Timestamp::from_millisecond(case.happened_wall_ms).unwrap_or(Timestamp::UNIX_EPOCH);
+fn count(all: &mut Statistics, tally: &Tally, n: u32, zone: &TimeZone) {
+    all.cases += n;
+    all.confirmed += n * u32::from(tally.confirmed);
+    *all.floors.entry(tally.facade.clone()).or_default().entry(tally.band).or_default() += n;
+    let at = Timestamp::from_millisecond(tally.quarter_wall_ms).unwrap_or(Timestamp::UNIX_EPOCH);
     let at = at.to_zoned(zone.clone());
     if let Some(hour) = all.hours.get_mut(usize::try_from(at.hour()).unwrap_or(0)) {
-        *hour += 1;
+        *hour += n;
     }
     if let Some(day) = all.weekdays.get_mut(usize::try_from(at.weekday().to_monday_zero_offset()).unwrap_or(0)) {
-        *day += 1;
+        *day += n;
     }
-}
-
-/// The floor in the middle of the stated range.
-#[must_use]
-pub fn middle(case: &Case) -> Option<i32> {
-    let j = &case.judgement;
-    let low = j.floor_low?;
-    Some(j.floor_high.map_or(low, |high| low.midpoint(high)))
 }
 
 /// The same for the tenants' notice board: by facade alone, and nothing below [`NOTICE_LEAST`]; no floors, no cameras.
@@ -81,7 +76,7 @@ pub fn notice(all: &Statistics) -> Statistics {
         .collect();
     Statistics {
         from_wall_ms: all.from_wall_ms,
-        cases: all.cases,
+        cases: enough(all.cases),
         confirmed: enough(all.confirmed),
         rejected: 0,
         floors,

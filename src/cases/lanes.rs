@@ -30,10 +30,10 @@ impl Lasting {
         Self { since: at, last: at, started: action == SightAction::Start, ended: action == SightAction::Stop }
     }
 
-    /// It began `ms` before `now` (after a restart).
+    /// It began `ms` before `now` (after a restart); `started` says that only a `stop` ends it.
     #[must_use]
-    pub fn since(now: BootMs, ms: i64) -> Self {
-        Self { since: now.plus(-ms.max(0)), last: now, started: false, ended: false }
+    pub fn since(now: BootMs, ms: i64, started: bool) -> Self {
+        Self { since: now.plus(-ms.max(0)), last: now, started, ended: false }
     }
 
     /// Another event.

@@ -11,7 +11,7 @@
 //!
 //! An act that has been done already changes nothing and says so. Every other pair is refused in words.
 
-use crate::model::case::{Act, ActError, Case, Stage, StepKind};
+use crate::model::case::{Act, ActError, Case, Lasts, Stage, StepKind};
 
 /// Does `act` to the case. Returns the step to enter; `None` if it has been done already.
 pub fn act(case: &mut Case, act: &Act) -> Result<Option<StepKind>, ActError> {
@@ -59,7 +59,8 @@ pub fn notified(case: &mut Case) -> Option<StepKind> {
 /// Whether the case's alarm should stand.
 #[must_use]
 pub fn rings(case: &Case) -> bool {
-    case.level.is_some() && !matches!(case.stage, Stage::Rejected | Stage::Closed)
+    let over = case.lasts == Some(Lasts::Over);
+    case.level.is_some() && !over && !matches!(case.stage, Stage::Rejected | Stage::Closed)
 }
 
 fn enter(case: &mut Case, stage: Stage, step: StepKind) -> StepKind {

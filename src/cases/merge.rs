@@ -17,13 +17,14 @@ pub struct Where<'a> {
     pub judgement: &'a Judgement,
 }
 
-/// Whether the sighting is of the same thing as the case: same kind, same facade, times within the window, and nothing
-/// that is known of floors or columns speaks against it.
+/// Whether the sighting is of the same thing as the case: same kind, same facade, times within the window, nothing that is
+/// known of floors or columns speaks against it, and nobody has said that the case is none: what comes then must ring.
 #[must_use]
 pub fn belongs(case: &Case, seen: &Where<'_>, window_ms: i64) -> bool {
     let near = |at: i64| seen.happened_wall_ms.saturating_sub(at).abs() <= window_ms;
     let (a, b) = (&case.judgement, seen.judgement);
-    case.kind == seen.kind
+    case.rejected.is_none()
+        && case.kind == seen.kind
         && case.facade == seen.facade
         && (near(case.happened_wall_ms) || near(case.last_wall_ms))
         && overlap(a.floor_low, a.floor_top(), b.floor_low, b.floor_top())

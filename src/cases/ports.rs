@@ -9,6 +9,7 @@ use crate::model::case::{Act, ActError, Acted, Case, CaseNo, CaseWrite, Judgemen
 use crate::model::desk::Reply;
 use crate::model::journal::Note;
 use crate::model::sight::Sighting;
+use crate::model::text::Text;
 
 /// Physics: what a track says. Must return within a millisecond.
 pub trait Judge: Send + Sync + fmt::Debug {
@@ -38,7 +39,7 @@ pub struct Fetched {
 }
 
 /// A fetch on its way.
-pub type Fetching = Pin<Box<dyn Future<Output = Result<Fetched, String>> + Send>>;
+pub type Fetching = Pin<Box<dyn Future<Output = Result<Fetched, Text>> + Send>>;
 
 /// Pictures and clips by reference, from the camera's own host and no other. A deadline is the caller's.
 pub trait Footage: Send + Sync + fmt::Debug {
@@ -52,7 +53,7 @@ pub struct NoFootage;
 
 impl Footage for NoFootage {
     fn fetch(&self, _camera: &str, _reference: &str, _clip: bool) -> Fetching {
-        Box::pin(std::future::ready(Err("fetching of pictures is not set up".to_owned())))
+        Box::pin(std::future::ready(Err(Text::new("未设置取图", "fetching of pictures is not set up"))))
     }
 }
 
@@ -69,6 +70,17 @@ pub trait Keeper: Send + Sync + fmt::Debug {
 
     /// A case as it lies on disk; an error means that nobody can tell at present. Blocks: called on the blocking pool only.
     fn case(&self, no: CaseNo) -> Result<Option<Case>, String>;
+
+    /// Which of these cases are not on disk. Blocks: called on the blocking pool only.
+    fn missing(&self, open: &[CaseNo]) -> Result<Vec<CaseNo>, String>;
+
+    /// The case an event of a camera went into, by one of its keys; an error means that nobody can tell at present. Blocks:
+    /// called on the blocking pool only.
+    fn known(&self, camera: &str, keys: &[String]) -> Result<Option<CaseNo>, String>;
+
+    /// Shows closed cases that may be deleted, lowest number first, with the number of all closed ones, until told to stop.
+    /// Blocks: called on the blocking pool only.
+    fn closed(&self, look: &mut dyn FnMut(u64, &Case) -> bool) -> Result<(), String>;
 }
 
 /// What a person asks.

@@ -4,14 +4,15 @@
 //! one write is on its way ([`Flight`]); what comes meanwhile goes together into the next, so a flood costs few syncs.
 //!
 //! Queues and what happens when they are full:
-//! - what waits for the disk: past [`PENDING_MAX`] sightings none is taken from the channel; the intake then refuses, and
-//!   cameras send again. Alarms go out all the same.
+//! - what waits for the disk: past the bounds of [`Pending::has_room`] none is taken from the channel; the intake then
+//!   refuses, and cameras send again. Alarms go out all the same.
 //! - footage to fetch and notes for the journal: see `pictures` and `notes`.
 //! - reports to the alarm desk: kept until it takes them; bounded by the cases.
 
 mod flight;
 mod notes;
 mod pictures;
+mod recall;
 mod upkeep;
 
 use std::collections::VecDeque;
@@ -24,26 +25,27 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::cases::desk::{Desk, Effects, Restored, Settings};
-use crate::cases::evidence::{Evicted, Evidence, FileKind, Origin};
+use crate::cases::evidence::{Evidence, FileKind, Origin};
 use crate::cases::ports::{Hands, Request};
+use crate::cases::retention::Retention;
 use crate::cases::runner::flight::{Flight, Landed, Paper, Pending, Waiter, flown, fly, media_type};
 use crate::cases::runner::notes::Notes;
 use crate::cases::runner::pictures::{Fetch, Pictures, obtain};
-use crate::cases::runner::upkeep::{Upkeep, sweep};
+use crate::cases::runner::recall::LOOKS_MAX;
+use crate::cases::runner::upkeep::{Swept, Upkeep, sweep};
 use crate::cases::seal::sha256;
 use crate::clock::Clock;
 use crate::model::alarm::AlarmChange;
-use crate::model::case::{Case, CaseNo, Judgement, StepKind};
+use crate::model::case::{Case, CaseNo, CaseWrite, Judgement, StepKind};
 use crate::model::desk::{DeskCommand, Report};
 use crate::model::facade::Watched;
 use crate::model::intake::Intake;
 use crate::model::live::LiveEvent;
 use crate::model::reading::Receipt;
 use crate::model::sight::{Footage, Sighting};
+use crate::model::text::Text;
 use crate::model::time::Anchor;
 
-/// Sightings that may wait for the disk before no more are taken.
-const PENDING_MAX: usize = 256;
 /// Pause after a write that failed.
 const RETRY: Duration = Duration::from_secs(1);
 /// The desk looks at its clocks at least this often.
@@ -63,6 +65,8 @@ pub struct Parts {
     pub hands: Hands,
     /// Where files go.
     pub evidence: Evidence,
+    /// How long closed cases are kept.
+    pub retention: Retention,
     /// Both clocks.
     pub clock: Arc<dyn Clock>,
     /// What was kept.
@@ -83,9 +87,10 @@ pub struct Parts {
 
 #[derive(Debug)]
 enum Job {
-    Fetched(CaseNo, String, Result<String, String>),
+    Fetched(CaseNo, String, Result<String, Text>),
     Noted(Result<(), String>),
-    Swept(Vec<(Evicted, Case)>),
+    Swept(Swept),
+    Recalled(Box<Sighting>, Receipt, Option<CaseNo>),
     /// It panicked; the runtime has logged it. A picture is asked for again after the next start, a note is not.
     Lost(tokio::task::Id),
 }
@@ -108,6 +113,7 @@ pub struct Runner {
     desk: Desk,
     hands: Hands,
     evidence: Evidence,
+    retention: Retention,
     watched: Arc<Watched>,
     clock: Arc<dyn Clock>,
     alarms: mpsc::Sender<DeskCommand>,
@@ -127,6 +133,8 @@ pub struct Runner {
     noting: Option<tokio::task::Id>,
     sightings_open: bool,
     requests_open: bool,
+    /// Events that are looked up on disk.
+    looks: usize,
     stopping: bool,
 }
 
@@ -140,7 +148,7 @@ impl Runner {
     /// Builds the desk anew from what was kept. To be called inside a runtime.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { settings, watched, hands, evidence, clock, mut restored, standing, .. } = parts;
+        let Parts { settings, watched, hands, evidence, retention, clock, mut restored, standing, .. } = parts;
         let promised = std::mem::take(&mut restored.promised);
         let now = clock.anchor();
         let (desk, reports) = Desk::new(settings, Arc::clone(&watched), restored, &now);
@@ -150,6 +158,7 @@ impl Runner {
             desk,
             hands,
             evidence,
+            retention,
             watched,
             clock,
             alarms: parts.alarms,
@@ -168,12 +177,13 @@ impl Runner {
             noting: None,
             sightings_open: true,
             requests_open: true,
+            looks: 0,
             stopping: false,
         };
         for one in &promised {
             match Fetch::again(one, &now) {
                 Ok(fetch) => runner.queue(fetch, &now),
-                Err(why) => runner.give_up(one.case, one.reference.clone(), &why, &now),
+                Err(why) => runner.give_up(one.case, one.reference.clone(), why, &now),
             }
         }
         runner
@@ -189,7 +199,8 @@ impl Runner {
 
     async fn next(&mut self) -> Turn {
         let wake = self.wake();
-        let takes = self.sightings_open && !self.stopping && self.pending.write.sightings.len() < PENDING_MAX;
+        let room = self.pending.has_room();
+        let takes = self.sightings_open && !self.stopping && room && self.looks < LOOKS_MAX;
         tokio::select! {
             biased;
             () = self.stop.cancelled(), if !self.stopping => Turn::Stop,
@@ -200,7 +211,7 @@ impl Runner {
                 Turn::Reported
             }
             landed = flown(&mut self.flight) => Turn::Landed(landed),
-            request = take(&self.requests), if self.requests_open => request.map_or(Turn::RequestsEnded, Turn::Asked),
+            request = take(&self.requests), if self.requests_open && room => request.map_or(Turn::RequestsEnded, Turn::Asked),
             sent = take(&self.sightings), if takes => sent.map_or(Turn::SightingsEnded, Turn::Sent),
             Ok(event) = self.events.recv() => Turn::Alarm(event),
             Some(job) = self.jobs.join_next() => Turn::Job(job.unwrap_or_else(|lost| Job::Lost(lost.id()))),
@@ -224,7 +235,7 @@ impl Runner {
     fn apply(&mut self, turn: Turn) {
         let now = self.clock.anchor();
         match turn {
-            Turn::Sent(Intake::Sighting { sighting, receipt, .. }) => self.sent(&sighting, receipt, &now),
+            Turn::Sent(Intake::Sighting { sighting, receipt, .. }) => self.came(sighting, receipt, &now),
             Turn::Sent(Intake::Refused(refused)) => self.notes.refused(&refused, &now),
             Turn::Sent(Intake::Link(link)) => self.notes.link(&link),
             Turn::SightingsEnded => self.sightings_open = false,
@@ -371,7 +382,7 @@ impl Runner {
             }
         }
         for (case, why) in lost {
-            let effects = self.desk.note(case, StepKind::EvidenceFailed, &why, now);
+            let effects = self.desk.tell(case, StepKind::EvidenceFailed, why, now);
             self.take(effects);
         }
     }
@@ -379,13 +390,14 @@ impl Runner {
     /// A picture of an event that is on disk now.
     fn queue(&mut self, fetch: Fetch, now: &Anchor) {
         if let Some(fetch) = self.pictures.push(fetch) {
-            self.give_up(fetch.case, fetch.reference, "等待取图过多 / too many pictures wait already", now);
+            let why = Text::new("等待取图过多", "too many pictures wait already");
+            self.give_up(fetch.case, fetch.reference, why, now);
         }
     }
 
     /// A picture that will not come: its case is told why.
-    fn give_up(&mut self, case: CaseNo, reference: String, why: &str, now: &Anchor) {
-        let effects = self.desk.note(case, StepKind::EvidenceFailed, why, now);
+    fn give_up(&mut self, case: CaseNo, reference: String, why: Text, now: &Anchor) {
+        let effects = self.desk.tell(case, StepKind::EvidenceFailed, why, now);
         self.take(effects);
         self.pending.write.settled.push((case, reference));
     }
@@ -408,8 +420,9 @@ impl Runner {
         }
         if self.upkeep.begin(&self.evidence) {
             let (evidence, keeper, now) = (self.evidence.clone(), Arc::clone(&self.hands.keeper), *now);
+            let (retention, open) = (self.retention, self.desk.open_numbers());
             self.jobs.spawn(async move {
-                let swept = tokio::task::spawn_blocking(move || sweep(&evidence, &keeper, &now));
+                let swept = tokio::task::spawn_blocking(move || sweep(&evidence, &keeper, (retention, &open), &now));
                 Job::Swept(swept.await.unwrap_or_default())
             });
         }
@@ -425,18 +438,29 @@ impl Runner {
                         self.take(effects);
                         self.pending.write.settled.push((case, reference));
                     }
-                    Err(why) => self.give_up(case, reference, &why, now),
+                    Err(why) => self.give_up(case, reference, why, now),
                 }
             }
             Job::Noted(done) => self.notes.landed(done),
-            Job::Swept(gone) => {
-                for (evicted, case) in gone {
-                    let effects = self.desk.note(evicted.case, StepKind::Evicted, &evicted.note(), now);
+            Job::Recalled(sighting, receipt, found) => self.recalled(&sighting, receipt, found, now),
+            Job::Swept(swept) => {
+                self.upkeep.ended(&swept);
+                for case in swept.missing.iter().filter_map(|no| self.desk.case(*no)) {
+                    tracing::error!(case = case.no.0, "an open case is not on disk any more; it is written again");
+                    self.pending.write.absorb(CaseWrite { cases: vec![case.clone()], ..CaseWrite::default() });
+                }
+                for (evicted, case) in swept.evicted {
+                    let effects = self.desk.tell(evicted.case, StepKind::Evicted, evicted.text(), now);
                     for step in &effects.write.steps {
                         self.notes.change(&Case { evicted: true, ..case.clone() }, step);
                     }
                     self.take(effects);
                     self.pending.write.evicted.push(evicted.case);
+                }
+                if !swept.spent.is_empty() {
+                    tracing::info!(cases = swept.spent.len(), "cases closed long ago are deleted");
+                    self.desk.forget(&swept.spent);
+                    self.pending.write.spent.extend(swept.spent);
                 }
             }
             Job::Lost(id) if self.noting == Some(id) => self.notes.landed(Ok(())),

@@ -3,6 +3,7 @@
 use crate::cases::CasesConfig;
 use crate::cases::desk::Settings;
 use crate::cases::evidence::Limits;
+use crate::cases::retention::Retention;
 use crate::config::context::Context;
 use crate::text::code;
 use crate::text::diagnostic::{Diagnostic, say};
@@ -50,5 +51,6 @@ pub(crate) fn build(site: &Record, cx: &mut Context<'_>) -> Option<CasesConfig> 
             manifests_keep_ms: ms("manifests_keep")?,
             manifests_max: record.small("manifests_max")?,
         },
+        retention: Retention { keep_ms: ms("cases_keep")?, cases_max: record.small("cases_max")? },
     })
 }

@@ -168,6 +168,7 @@ impl Cases {
                 keeper: Arc::new(StoreKeeper { handle: self.store.0.clone(), reader: self.store.1.cases() }),
             },
             evidence: self.evidence(),
+            retention: self.config.retention,
             clock: wires.clock,
             restored,
             standing: self.standing.clone(),
@@ -340,6 +341,18 @@ impl Keeper for StoreKeeper {
     fn case(&self, no: CaseNo) -> Result<Option<Case>, String> {
         Ok(self.reader.case(no).map_err(|e| e.to_string())?.map(|story| story.case))
     }
+
+    fn missing(&self, open: &[CaseNo]) -> Result<Vec<CaseNo>, String> {
+        self.reader.missing(open).map_err(|e| e.to_string())
+    }
+
+    fn known(&self, camera: &str, keys: &[String]) -> Result<Option<CaseNo>, String> {
+        self.reader.known(camera, keys).map_err(|e| e.to_string())
+    }
+
+    fn closed(&self, look: &mut dyn FnMut(u64, &Case) -> bool) -> Result<(), String> {
+        self.reader.closed(look).map_err(|e| e.to_string())
+    }
 }
 
 /// See [`CaseBook`].
@@ -425,6 +438,7 @@ impl CaseBook for Book {
 
     fn statistics(&self, days: i64) -> Result<Statistics, ReadError> {
         let from = self.clock.anchor().wall.0.saturating_sub(days.saturating_mul(DAY_MS));
+        let counted = self.store.judged(self.store.cases().counted(from))?;
         let cases = self.store.judged(self.store.cases().since(from))?;
         let decided: BTreeMap<CaseNo, bool> = cases
             .iter()
@@ -438,7 +452,7 @@ impl CaseBook for Book {
         };
         let open = sightings.into_iter().filter(|s| !shielded(s));
         let tracks: Vec<_> = open.filter_map(|s| decided.get(&s.case).map(|rejected| (*rejected, s))).collect();
-        Ok(figures::statistics(&cases, &tracks, from, &self.zone))
+        Ok(figures::statistics(&counted, &tracks, from, &self.zone))
     }
 
     fn notice(&self, all: &Statistics) -> Statistics {

@@ -170,7 +170,7 @@ impl Footage for CameraFootage {
             Wanted { camera: Arc::from(camera), reference: reference.to_owned(), clip, within: FOOTAGE_WITHIN };
         let fetcher = self.0.clone();
         Box::pin(async move {
-            let done = fetcher.fetch(&wanted).await.map_err(|error| error.to_string())?;
+            let done = fetcher.fetch(&wanted).await.map_err(|error| error.text())?;
             Ok(Fetched { media_type: done.media_type, bytes: done.bytes })
         })
     }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::alarm::Level;
 use crate::model::sight::{SightAction, SightKind, TrackPoint};
+use crate::model::text::Text;
 
 pub use stage::{Reason, Stage, StepKind};
 
@@ -147,13 +148,16 @@ pub struct Step {
     pub wall_ms: i64,
     /// Who; empty for gatehouse itself.
     pub by: String,
-    /// Comment or facts, may be empty.
+    /// Comment of whoever did it, or a name (a file, a camera); may be empty. Records of before have here what is `why` now.
     pub note: String,
     /// Why, for a rejection.
     pub reason: Option<Reason>,
     /// The level of the alarm, where one was raised. Records of before have its word as their note: see [`Step::facts`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub level: Option<Level>,
+    /// What happened in gatehouse's own words: why a picture was not had, why evidence went.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<Text>,
 }
 
 impl Step {
@@ -211,6 +215,21 @@ pub struct Case {
     /// Every track of it lies wholly in a shield zone of its camera, of this name: it is told quietly and reviewed last.
     #[serde(default)]
     pub shielded: Option<String>,
+    /// For a thing that lasts: how it ends, or that it has. Kept, so that a restart neither ends nor begins it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lasts: Option<Lasts>,
+}
+
+/// How a thing that lasts is known to be over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lasts {
+    /// Its camera sends signs of it; it is over when they stay away.
+    Pulses,
+    /// Its camera said that it began, and will say that it ended.
+    Started,
+    /// It is over.
+    Over,
 }
 
 impl Case {
@@ -238,6 +257,9 @@ pub struct KeptSighting {
     pub camera: String,
     /// The camera's id of the event.
     pub event_id: String,
+    /// What the camera claims; records of earlier releases do not say.
+    #[serde(default)]
+    pub kind: Option<SightKind>,
     /// Moment or length.
     pub action: SightAction,
     /// Arrival, UTC milliseconds.
@@ -262,6 +284,22 @@ pub struct KeptSighting {
     pub brief: bool,
     /// SHA-256 of the payload, hex.
     pub payload_sha256: String,
+}
+
+impl KeptSighting {
+    /// What the event is known by; see [`event_key`].
+    #[must_use]
+    pub fn key(&self) -> String {
+        event_key(&self.event_id, self.kind, self.action, self.camera_wall_ms)
+    }
+}
+
+/// What an event of a camera is known by. Its id alone will not do: cameras count from 1 again after a power cut, and name begin
+/// and end of one thing by one number. Records of earlier releases are known by the id alone, which holds no line end.
+#[must_use]
+pub fn event_key(event_id: &str, kind: Option<SightKind>, action: SightAction, camera_wall_ms: Option<i64>) -> String {
+    let at = camera_wall_ms.map(|ms| ms.to_string()).unwrap_or_default();
+    format!("{event_id}\n{kind:?}\n{action:?}\n{at}")
 }
 
 /// Footage that was promised to a case and is not there yet. Kept on disk, so that a stop does not lose it.
@@ -290,6 +328,9 @@ pub struct CaseWrite {
     pub steps: Vec<Step>,
     /// Cases whose evidence is gone; nothing else about them changes.
     pub evicted: Vec<CaseNo>,
+    /// Closed cases to be deleted, oldest first; the figures go on counting them. One that is open, held or the last by now
+    /// stays.
+    pub spent: Vec<CaseNo>,
     /// Footage to be had.
     pub promised: Vec<Promised>,
     /// Footage that has come, or never will: case and reference.
@@ -304,6 +345,7 @@ impl CaseWrite {
             && self.sightings.is_empty()
             && self.steps.is_empty()
             && self.evicted.is_empty()
+            && self.spent.is_empty()
             && self.promised.is_empty()
             && self.settled.is_empty()
     }
@@ -315,6 +357,7 @@ impl CaseWrite {
         self.sightings.append(&mut other.sightings);
         self.steps.append(&mut other.steps);
         self.evicted.append(&mut other.evicted);
+        self.spent.append(&mut other.spent);
         self.promised.append(&mut other.promised);
         self.settled.append(&mut other.settled);
     }

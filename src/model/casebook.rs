@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+use crate::model::case::Case;
+use crate::model::sight::SightKind;
 
 /// Floors in one band of the figures: a band never points at one flat.
 pub const BAND_FLOORS: i32 = 5;
@@ -13,6 +16,59 @@ pub const NOTICE_LEAST: u32 = 5;
 #[must_use]
 pub fn band_of(floor: i32) -> i32 {
     (floor - 1).div_euclid(BAND_FLOORS) * BAND_FLOORS + 1
+}
+
+/// The floor in the middle of the stated range.
+#[must_use]
+pub fn middle(case: &Case) -> Option<i32> {
+    let j = &case.judgement;
+    let low = j.floor_low?;
+    Some(j.floor_high.map_or(low, |high| low.midpoint(high)))
+}
+
+/// Length of the time in which cases count alike: hours begin with one in every zone there is.
+pub const QUARTER_MS: i64 = 15 * 60_000;
+
+/// All that the figures need to know of a case. Cases that have it in common are counted together; it is what stays of those
+/// that are deleted.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Tally {
+    /// Begin of the quarter of an hour in which it happened, UTC milliseconds.
+    pub quarter_wall_ms: i64,
+    /// What it is about.
+    pub kind: SightKind,
+    /// Where.
+    pub facade: String,
+    /// Band of floors; 0 where the floor is unknown.
+    pub band: i32,
+    /// It was confirmed.
+    pub confirmed: bool,
+    /// It was rejected.
+    pub rejected: bool,
+    /// Cameras that saw it.
+    pub cameras: Vec<String>,
+}
+
+impl Tally {
+    /// Of a case.
+    #[must_use]
+    pub fn of(case: &Case) -> Self {
+        Self {
+            quarter_wall_ms: quarter(case.happened_wall_ms),
+            kind: case.kind,
+            facade: case.facade.clone(),
+            band: middle(case).map_or(0, band_of),
+            confirmed: case.confirmed,
+            rejected: case.rejected.is_some(),
+            cameras: case.cameras.clone(),
+        }
+    }
+}
+
+/// Begin of the quarter of an hour.
+#[must_use]
+pub fn quarter(wall_ms: i64) -> i64 {
+    wall_ms.div_euclid(QUARTER_MS).saturating_mul(QUARTER_MS)
 }
 
 /// Figures of a time.

@@ -216,8 +216,8 @@ pub enum FetchError {
     #[error("camera `{0}` has no `fetch` address in the configuration")]
     NoAddress(String),
     /// The reference leaves the camera's hosts or has a trick in it; no request was made. Give up.
-    #[error("refused without asking: {0}")]
-    Refused(String),
+    #[error("refused without asking: {}", .0.en)]
+    Refused(Text),
     /// User or password are wrong. Give up; a person has to correct the credential.
     #[error("the host refuses the credential ({0})")]
     Credential(u16),
@@ -231,6 +231,23 @@ pub enum FetchError {
     #[error("not complete within {0} ms")]
     Late(u128),
     /// No connection, or it broke. Try again.
-    #[error("{0}")]
-    Link(String),
+    #[error("{}", .0.en)]
+    Link(Text),
+}
+
+impl FetchError {
+    /// What people read.
+    #[must_use]
+    pub fn text(&self) -> Text {
+        let zh = match self {
+            Self::NoAddress(camera) => format!("摄像机 `{camera}` 未配置取图地址 `fetch`"),
+            Self::Refused(why) => format!("未发请求即拒绝：{}", why.zh),
+            Self::Credential(status) => format!("摄像机不接受用户名或密码（{status}）"),
+            Self::Status(status) => format!("摄像机应答 {status}"),
+            Self::TooLarge(bytes) => format!("超过 {bytes} 字节"),
+            Self::Late(ms) => format!("{ms} 毫秒内未传完"),
+            Self::Link(why) => why.zh.to_string(),
+        };
+        Text::new(&zh, &self.to_string())
+    }
 }

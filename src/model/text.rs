@@ -86,6 +86,8 @@ pub fn io_zh(error: &std::io::Error) -> String {
         Kind::AddrNotAvailable => "本机没有这个地址",
         Kind::NotFound => "找不到",
         Kind::PermissionDenied => "没有权限",
+        Kind::StorageFull | Kind::QuotaExceeded => "磁盘已满",
+        Kind::ReadOnlyFilesystem => "磁盘为只读",
         _ => return error.to_string(),
     };
     words.to_owned()

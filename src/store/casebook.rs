@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 
 use crate::model::case::{Case, CaseFilter, CaseNo, CaseStory, CaseWrite, KeptSighting, Promised};
+use crate::model::casebook::Tally;
 use crate::model::stored::{ReadError, StoreError};
 use crate::store::cases::{self, CaseFile};
 use crate::store::handle::Urgent;
@@ -22,7 +23,7 @@ pub struct KeptCases {
     pub open: Vec<Case>,
     /// Those of the last days, oldest first.
     pub past: Vec<Case>,
-    /// `(camera, event id, case)` of the last events, oldest first.
+    /// `(camera, key of the event, case)` of the last events, oldest first.
     pub seen: Vec<(String, String, CaseNo)>,
     /// Footage that is still to come.
     pub promised: Vec<Promised>,
@@ -67,9 +68,20 @@ impl CaseReader {
         self.read(|conn| cases::list(conn, filter))
     }
 
-    /// Cases that happened since, oldest first.
+    /// Cases that happened since, oldest first; of more than 20,000 the last.
     pub fn since(&self, from_wall_ms: i64) -> Result<Vec<Case>, ReadError> {
         self.read(|conn| cases::since(conn, from_wall_ms))
+    }
+
+    /// Shows closed cases, lowest number first, with the number of all closed ones, until told to stop; without the last of
+    /// all cases and those that wait for a picture.
+    pub fn closed(&self, look: &mut dyn FnMut(u64, &Case) -> bool) -> Result<(), ReadError> {
+        self.read(|conn| cases::closed(conn, look))
+    }
+
+    /// What the figures count since, deleted cases included (these to the quarter of an hour).
+    pub fn counted(&self, from_wall_ms: i64) -> Result<Vec<(Tally, u32)>, ReadError> {
+        self.read(|conn| cases::counted(conn, from_wall_ms))
     }
 
     /// One case with its sightings and steps.
@@ -80,6 +92,16 @@ impl CaseReader {
     /// The last sightings, newest first, at most 5,000.
     pub fn sightings(&self, limit: usize) -> Result<Vec<KeptSighting>, ReadError> {
         self.read(|conn| cases::tracks(conn, limit))
+    }
+
+    /// Which of these cases are not there: the file was put aside as damaged.
+    pub fn missing(&self, open: &[CaseNo]) -> Result<Vec<CaseNo>, ReadError> {
+        if cases::path(&self.dir).exists() { self.read(|conn| cases::missing(conn, open)) } else { Ok(open.to_vec()) }
+    }
+
+    /// The case an event went into, by one of its keys.
+    pub fn known(&self, camera: &str, keys: &[String]) -> Result<Option<CaseNo>, ReadError> {
+        self.read(|conn| cases::known(conn, camera, keys))
     }
 
     /// What a desk needs after a restart: open cases, those since `past_from_wall_ms`, the last `seen` events.

@@ -1,8 +1,10 @@
 //! `cases.db`: cases, the sightings in them, and every step, made with the first case. A file of its own, so that a flood of
 //! events and damage by it never touch the journal.
 //!
-//! `cases` holds each case as it stands, `steps` are only ever added, a sighting is there once per `(camera, event)` however
-//! often it was sent. Every row carries a CRC-32C; one that does not fit is passed over. One write is one synced commit.
+//! `cases` holds each case as it stands, `steps` are only ever added, a sighting is there once per camera and key of its event however
+//! often it was sent; `tallies` counts the cases that were deleted. Every row carries a CRC-32C; one that does not fit is passed over. One write is one synced commit.
+
+mod spent;
 
 use std::path::{Path, PathBuf};
 
@@ -13,6 +15,8 @@ use serde::de::DeserializeOwned;
 use crate::model::case::{Case, CaseFilter, CaseNo, CaseStory, CaseWrite, KeptSighting, Promised};
 use crate::store::files;
 use crate::store::sqlite::{self, APPLICATION_ID, Layout, int, uint};
+
+pub(crate) use spent::{closed, counted};
 
 const LAYOUT: Layout = Layout { page_size: 4096, checkpoint_pages: 256 };
 /// Version of the format.
@@ -46,7 +50,11 @@ pub(crate) fn path(dir: &Path) -> PathBuf {
 
 /// The open file.
 #[derive(Debug)]
-pub(crate) struct CaseFile(Connection);
+pub(crate) struct CaseFile {
+    conn: Connection,
+    /// Sightings entered since the last look for those that nobody needs.
+    untrimmed: usize,
+}
 
 impl CaseFile {
     /// Opens or makes the file. One that is damaged, or of a newer release, is an error that counts as damage.
@@ -69,14 +77,15 @@ impl CaseFile {
             return Err(rusqlite::Error::QueryReturnedNoRows);
         }
         conn.execute_batch(PROMISED)?;
+        conn.execute_batch(spent::TALLIES)?;
         // Rows found in the WAL may never have been synced; after this they are.
         sqlite::checkpoint(&conn)?;
-        Ok(Self(conn))
+        Ok(Self { conn, untrimmed: spent::TRIM_EVERY })
     }
 
     /// One synced transaction. Writing the same thing twice leaves one.
     pub(crate) fn write(&mut self, write: &CaseWrite) -> rusqlite::Result<()> {
-        let tx = self.0.transaction()?;
+        let tx = self.conn.transaction()?;
         for case in &write.cases {
             let (crc, record) = sealed(case)?;
             let row = params![int(case.no.0), case.is_open(), case.happened_wall_ms, crc, record];
@@ -84,7 +93,7 @@ impl CaseFile {
         }
         for seen in &write.sightings {
             let (crc, record) = sealed(seen)?;
-            let row = params![seen.camera, seen.event_id, int(seen.case.0), crc, record];
+            let row = params![seen.camera, seen.key(), int(seen.case.0), crc, record];
             let sql = "INSERT OR IGNORE INTO sightings(camera, event, case_no, crc, record) VALUES(?1,?2,?3,?4,?5)";
             tx.prepare(sql)?.execute(row)?;
         }
@@ -116,7 +125,17 @@ impl CaseFile {
             let sql = "DELETE FROM promised WHERE case_no = ?1 AND reference = ?2";
             tx.prepare(sql)?.execute(params![int(case.0), reference])?;
         }
-        tx.commit()
+        for no in &write.spent {
+            spent::delete(&tx, *no)?;
+        }
+        let untrimmed = self.untrimmed + write.sightings.len();
+        let trims = untrimmed >= spent::TRIM_EVERY || !write.spent.is_empty();
+        if trims {
+            spent::trim(&tx)?;
+        }
+        tx.commit()?;
+        self.untrimmed = if trims { 0 } else { untrimmed };
+        Ok(())
     }
 }
 
@@ -143,10 +162,12 @@ pub(crate) fn list(conn: &Connection, filter: &CaseFilter) -> rusqlite::Result<V
     rows(conn, &sql, params![filter.before.map_or(i64::MAX, int), int(limit as u64)])
 }
 
-/// Cases that happened since, oldest first.
+/// Cases that happened since, oldest first; of very many the last.
 pub(crate) fn since(conn: &Connection, from_wall_ms: i64) -> rusqlite::Result<Vec<Case>> {
-    let sql = "SELECT crc, record FROM cases WHERE happened_wall >= ?1 ORDER BY happened_wall LIMIT ?2";
-    rows(conn, sql, params![from_wall_ms, FIGURES_MAX])
+    let sql = "SELECT crc, record FROM cases WHERE happened_wall >= ?1 ORDER BY happened_wall DESC LIMIT ?2";
+    let mut found = rows(conn, sql, params![from_wall_ms, FIGURES_MAX])?;
+    found.reverse();
+    Ok(found)
 }
 
 /// One case with all that belongs to it.
@@ -169,7 +190,7 @@ pub(crate) fn tracks(conn: &Connection, limit: usize) -> rusqlite::Result<Vec<Ke
     rows(conn, "SELECT crc, record FROM sightings ORDER BY id DESC LIMIT ?1", [int(limit.min(5_000) as u64)])
 }
 
-/// `(camera, event, case)` of the last events, oldest first.
+/// `(camera, key of the event, case)` of the last events, oldest first.
 pub(crate) fn seen(conn: &Connection, limit: usize) -> rusqlite::Result<Vec<(String, String, CaseNo)>> {
     let sql = "SELECT camera, event, case_no FROM sightings ORDER BY id DESC LIMIT ?1";
     let mut statement = conn.prepare(sql)?;
@@ -179,18 +200,46 @@ pub(crate) fn seen(conn: &Connection, limit: usize) -> rusqlite::Result<Vec<(Str
     Ok(all)
 }
 
+/// The case an event went into, by one of its keys.
+pub(crate) fn known(conn: &Connection, camera: &str, keys: &[String]) -> rusqlite::Result<Option<CaseNo>> {
+    for key in keys {
+        let sql = "SELECT case_no FROM sightings WHERE camera = ?1 AND event = ?2";
+        let found = conn.query_row(sql, params![camera, key], |r| Ok(CaseNo(uint(r, 0)?))).optional()?;
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
+}
+
 /// Open cases, newest first, however many.
 pub(crate) fn open(conn: &Connection) -> rusqlite::Result<Vec<Case>> {
     rows(conn, "SELECT crc, record FROM cases WHERE open = 1 ORDER BY no DESC LIMIT ?1", [FIGURES_MAX])
 }
 
+/// Which of these open cases are not there.
+pub(crate) fn missing(conn: &Connection, open: &[CaseNo]) -> rusqlite::Result<Vec<CaseNo>> {
+    let mut statement = conn.prepare("SELECT count(*) FROM cases WHERE no = ?1")?;
+    let mut missing = Vec::new();
+    for no in open {
+        if statement.query_row([int(no.0)], |r| r.get::<_, i64>(0))? == 0 {
+            missing.push(*no);
+        }
+    }
+    Ok(missing)
+}
+
 /// Footage that is still to come, at most so much, by case.
 pub(crate) fn promised(conn: &Connection, limit: usize) -> rusqlite::Result<Vec<Promised>> {
-    let known = "SELECT count(*) FROM sqlite_schema WHERE name = 'promised'";
-    if conn.query_row(known, [], |r| r.get::<_, i64>(0))? == 0 {
+    if !has(conn, "promised")? {
         return Ok(Vec::new());
     }
     rows(conn, "SELECT crc, record FROM promised ORDER BY case_no LIMIT ?1", [int(limit as u64)])
+}
+
+/// Whether the file has this table: one that an earlier release wrote may lack it.
+fn has(conn: &Connection, table: &str) -> rusqlite::Result<bool> {
+    conn.query_row("SELECT count(*) FROM sqlite_schema WHERE name = ?1", [table], |r| Ok(r.get::<_, i64>(0)? > 0))
 }
 
 /// Highest number given.

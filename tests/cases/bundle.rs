@@ -104,6 +104,35 @@ async fn evidence_is_written_once_and_a_changed_file_is_not_exported() {
     assert!(!again.status.success() && said.contains("001_event.json"), "{said}");
 }
 
+/// A picture that a camera hides where its profile does not look is in the full bundle only.
+#[tokio::test]
+async fn an_event_that_carries_a_picture_of_its_own_is_not_in_the_masked_bundle() {
+    let dir = tempfile::tempdir().unwrap();
+    let picture: String = PICTURE.iter().cycle().take(1_000).map(|byte| format!("{byte:02x}")).collect();
+    let raw = format!("{{\"event\":\"a\",\"thumb\":\"{picture}\"}}");
+    let mut desk = Desk::start(dir.path(), Pictures::Hang);
+    assert!(desk.send(Sighting { raw: raw.as_bytes().into(), ..sighting("a", 12) }).await);
+    desk.report().await;
+    desk.stop().await;
+    let export = |more: &[&str], out: &str| {
+        let made = Command::new(env!("CARGO_BIN_EXE_gatehouse"))
+            .args(["case", "export", "1", "--by", "王工", "--data"])
+            .arg(dir.path())
+            .arg("--out")
+            .arg(dir.path().join(out))
+            .args(more)
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        String::from_utf8_lossy(&std::fs::read(dir.path().join(out)).unwrap()).into_owned()
+    };
+    let masked = export(&[], "masked.tar");
+    let sum = gatehouse::cases::seal::sha256(raw.as_bytes());
+    assert!(!masked.contains(&picture) && masked.contains(&sum), "its digest stands in the manifest");
+    assert!(masked.contains("case-1/evidence/002_verdict.json"));
+    assert!(export(&["--full", "--reason", "police"], "full.tar").contains(&picture));
+}
+
 fn walk(folder: &Path) -> Vec<std::path::PathBuf> {
     let mut all = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap().flatten() {

@@ -3,10 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use gatehouse::cases::evidence::{FileKind, Limits};
+use gatehouse::cases::bundle::Bundle;
+use gatehouse::cases::evidence::{Evidence, EvidenceError, FileKind, Limits, Origin, Standing};
+use gatehouse::cases::seal::{SealKey, sha256};
 use gatehouse::clock::{Clock, SystemClock};
 use gatehouse::model::case::{Act, CaseNo, CaseStory, CaseWrite, Promised, StepKind};
 use gatehouse::model::sight::{Footage, Sighting};
+use gatehouse::model::time::Trust;
 
 use crate::rig::{Desk, Pictures, sighting, store};
 
@@ -18,8 +21,10 @@ fn picture(event: &str, floor: i32, fill: u8) -> Sighting {
     Sighting { footage, ..sighting(event, floor) }
 }
 
+/// What the last step of a kind says, in both languages.
 fn last(story: &CaseStory, kind: StepKind) -> Option<String> {
-    story.steps.iter().rev().find(|s| s.kind == kind).map(|s| s.note.clone())
+    let why = story.steps.iter().rev().find(|s| s.kind == kind)?.why.as_ref()?;
+    Some(format!("{} / {}", why.zh, why.en))
 }
 
 pub(crate) async fn close(desk: &mut Desk, no: CaseNo) {
@@ -70,7 +75,9 @@ async fn for_want_of_room_the_oldest_closed_case_goes_and_says_so_but_never_a_he
     for (event, floor) in [("e4", 28), ("e5", 33)] {
         assert!(desk.send(picture(event, floor, 9)).await);
     }
-    let full = |s: &CaseStory| last(s, StepKind::EvidenceFailed).is_some_and(|why| why.contains("quota"));
+    let full = |s: &CaseStory| {
+        last(s, StepKind::EvidenceFailed).is_some_and(|why| why.contains("quota") && why.contains("证据总量已达上限"))
+    };
     desk.until("case 5 says that its picture was not kept", full, CaseNo(5)).await;
     let kinds: Vec<FileKind> = desk.evidence.entries(CaseNo(5)).unwrap().iter().map(|e| e.origin.kind).collect();
     assert_eq!(kinds, [FileKind::Event, FileKind::Verdict]);
@@ -147,9 +154,124 @@ async fn a_picture_that_a_stop_left_behind_is_fetched_after_the_start_or_told_as
     assert_eq!((entry.origin.camera_serial.as_str(), entry.origin.media_type.as_str()), ("SN-0815", "image/jpeg"));
     let story = desk.reader.case(CaseNo(2)).unwrap().unwrap();
     let why = last(&story, StepKind::EvidenceFailed).unwrap();
-    assert!(why.contains("missed: gatehouse was stopped, 48 h late"), "{why}");
+    assert!(why.contains("missed: gatehouse was stopped, 48 h late") && why.contains("错过 48 小时"), "{why}");
     desk.stop().await;
     let disk = store(dir.path());
     assert_eq!(disk.reader.cases().kept(0, 10).unwrap().promised, []);
     disk.handle.close().await;
+}
+
+fn origin(kind: FileKind, event: &str) -> Origin {
+    Origin {
+        kind,
+        media_type: "application/json".into(),
+        camera: "e1".into(),
+        camera_serial: String::new(),
+        event_id: event.into(),
+        camera_wall_ms: None,
+        camera_offset_ms: None,
+        kept_wall_ms: 0,
+        clock: Trust::Synced,
+        rule: String::new(),
+        gatehouse: String::new(),
+    }
+}
+
+/// A power cut leaves half a line, in the middle of a letter if need be: nothing kept before or after it is lost by that.
+#[test]
+fn half_a_line_in_the_manifest_takes_no_other_line_with_it() {
+    let whole = "{\"file\":\"002_event.json\",\"event_id\":\"事件\"";
+    let letter = whole.find('事').unwrap() + 1;
+    for cut in [1, 20, letter, whole.len()] {
+        let dir = tempfile::tempdir().unwrap();
+        let evidence = Evidence::new(dir.path(), Limits::default());
+        let no = CaseNo(1);
+        evidence.keep(no, b"first", origin(FileKind::Event, "事件一")).unwrap();
+        let path = evidence.folder(no).join("manifest.jsonl");
+        let before = std::fs::read(&path).unwrap();
+        std::fs::write(&path, [&before[..], &whole.as_bytes()[..cut]].concat()).unwrap();
+        assert_eq!(evidence.entries(no).unwrap().len(), 1, "cut at {cut}");
+        let second = evidence.keep(no, b"second", origin(FileKind::Verdict, "事件一")).unwrap();
+        let third = evidence.keep(no, b"third", origin(FileKind::Event, "事件二")).unwrap();
+        let kept = evidence.entries(no).unwrap();
+        assert_eq!(kept[1..], [second.clone(), third.clone()], "cut at {cut}");
+        // Each line names the digest of the whole line before it.
+        let text = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned();
+        let lines: Vec<&str> = text.lines().filter(|line| line.ends_with('}')).collect();
+        for (line, entry) in lines.iter().zip(&kept[1..]) {
+            assert_eq!(entry.before, sha256(line.as_bytes()));
+        }
+    }
+}
+
+/// What cannot be entered leaves nothing behind: on a full disk every try would take room that nobody can use.
+#[test]
+fn a_file_that_cannot_be_entered_is_taken_away_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let evidence = Evidence::new(dir.path(), Limits::default());
+    let folder = evidence.folder(CaseNo(1));
+    std::fs::create_dir_all(&folder).unwrap();
+    // Not there to be read, and not to be made either.
+    std::os::unix::fs::symlink("/nowhere/at/all", folder.join("manifest.jsonl")).unwrap();
+    for _ in 0..3 {
+        assert!(evidence.keep(CaseNo(1), b"event", origin(FileKind::Event, "a")).is_err());
+    }
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1, "the manifest's place alone");
+    std::fs::remove_file(folder.join("manifest.jsonl")).unwrap();
+    assert_eq!(evidence.keep(CaseNo(1), b"event", origin(FileKind::Event, "a")).unwrap().file, "001_event.json");
+}
+
+/// A camera that goes mad must not fill the disk with small files either.
+#[test]
+fn events_and_verdicts_have_an_end_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let limits = Limits { bytes_max: 64 * 1024, ..Limits::default() };
+    let evidence = Evidence::new(dir.path(), limits);
+    let mut kept = 0;
+    for n in 0..200_u64 {
+        let event = [u8::try_from(n).unwrap(); 4096];
+        match evidence.keep(CaseNo(n), &event, origin(FileKind::Event, "a")) {
+            Ok(_) => kept += event.len(),
+            Err(error) => assert!(matches!(error, EvidenceError::Quota), "{error}"),
+        }
+    }
+    assert!((64 * 1024..=72 * 1024).contains(&kept), "{kept} bytes of {} kept", limits.bytes_max);
+}
+
+/// Evidence that is half gone when a hold stops its deletion: what is left is in the bundle, what is not is named.
+#[tokio::test]
+async fn the_bundle_of_half_deleted_evidence_brings_the_rest_and_names_what_is_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut desk = Desk::start(dir.path(), Pictures::Hang);
+    assert!(desk.send(sighting("a", 12)).await);
+    assert!(desk.report().await.holds);
+    desk.act(CaseNo(1), Act::Hold).await.unwrap();
+    let folder = desk.evidence.folder(CaseNo(1));
+    std::fs::write(folder.join("evicted.json"), r#"{"case":1,"cause":"age","wall_ms":1,"files":2,"bytes":9}"#).unwrap();
+    std::fs::remove_file(folder.join("001_event.json")).unwrap();
+    let story = desk.reader.case(CaseNo(1)).unwrap().unwrap();
+    let key = SealKey::open(dir.path()).unwrap();
+    let watched = crate::rig::watched();
+    let bundle = Bundle { story: &story, watched: &watched, by: "a", wall_ms: 0, gateway: "g", full: false };
+    let made = String::from_utf8_lossy(&bundle.make(&desk.evidence, &key).unwrap()).into_owned();
+    assert!(made.contains("case-1/evidence/002_verdict.json") && !made.contains("case-1/evidence/001_event.json"));
+    let named = "\"missing\": [\n    \"001_event.json\"\n  ]";
+    assert!(made.contains(named) && made.contains("\"cause\": \"age\""), "{made}");
+    desk.stop().await;
+}
+
+/// A clip that comes when the case's evidence has gone already is refused with a word: nothing would ever delete it.
+#[test]
+fn nothing_is_kept_where_evidence_was_deleted() {
+    let dir = tempfile::tempdir().unwrap();
+    let evidence = Evidence::new(dir.path(), Limits { keep_ms: 0, ..Limits::default() });
+    let no = CaseNo(1);
+    evidence.keep(no, b"event", origin(FileKind::Event, "a")).unwrap();
+    let standing = |_| Standing { keep: false, age_ms: Some(1), told: false };
+    assert_eq!(evidence.evict(&standing, 1).len(), 1);
+    for bytes in [&b"event"[..], b"clip"] {
+        let told = evidence.keep(no, bytes, origin(FileKind::Event, "a"));
+        assert!(matches!(told, Err(EvidenceError::Gone)), "{told:?}");
+    }
+    assert_eq!(evidence.entries(no).unwrap().len(), 1);
 }

@@ -179,7 +179,14 @@ async fn an_old_manifest_goes_the_story_stays_and_a_hold_keeps_both() {
     assert_eq!(desk.evidence.entries(CaseNo(1)).unwrap().len(), 3, "held");
     assert_eq!(desk.evidence.last(), 3, "the highest number is known");
     let story = desk.reader.case(CaseNo(2)).unwrap().unwrap();
-    assert!(story.case.evicted && story.steps.iter().any(|step| step.note.contains("3 files")), "{story:?}");
+    assert!(
+        story.case.evicted
+            && story.steps.iter().any(|step| step
+                .why
+                .as_ref()
+                .is_some_and(|why| why.en.contains("3 files") && why.zh.contains("3 个文件"))),
+        "{story:?}"
+    );
     desk.stop().await;
     let out = dir.path().join("case-2.tar");
     let made = Command::new(env!("CARGO_BIN_EXE_gatehouse"))

@@ -7,6 +7,7 @@ use std::time::Duration;
 use gatehouse::cases::desk::{Restored, SEEN_MAX, Settings};
 use gatehouse::cases::evidence::{Evidence, Limits};
 use gatehouse::cases::ports::{Fetched, Fetching, Footage, Hands, Judge, Keeper, Keeping, Request};
+use gatehouse::cases::retention::Retention;
 use gatehouse::cases::runner::{Parts, Runner};
 use gatehouse::clock::{Clock, SystemClock};
 use gatehouse::model::case::{Act, ActError, Acted, Case, CaseNo, CaseWrite, Judgement, ObjectClass};
@@ -50,7 +51,7 @@ impl Judge for Dense {
 }
 
 #[derive(Debug)]
-struct Disk(StoreHandle, CaseReader);
+pub(crate) struct Disk(pub(crate) StoreHandle, pub(crate) CaseReader);
 
 impl Keeper for Disk {
     fn keep(&self, write: CaseWrite) -> Keeping {
@@ -65,6 +66,48 @@ impl Keeper for Disk {
 
     fn case(&self, no: CaseNo) -> Result<Option<Case>, String> {
         Ok(self.1.case(no).map_err(|e| e.to_string())?.map(|story| story.case))
+    }
+
+    fn missing(&self, open: &[CaseNo]) -> Result<Vec<CaseNo>, String> {
+        self.1.missing(open).map_err(|e| e.to_string())
+    }
+
+    fn known(&self, camera: &str, keys: &[String]) -> Result<Option<CaseNo>, String> {
+        self.1.known(camera, keys).map_err(|e| e.to_string())
+    }
+
+    fn closed(&self, look: &mut dyn FnMut(u64, &Case) -> bool) -> Result<(), String> {
+        self.1.closed(look).map_err(|e| e.to_string())
+    }
+}
+
+/// Reads, and never gets anything written.
+#[derive(Debug)]
+struct Stuck(Disk);
+
+impl Keeper for Stuck {
+    fn keep(&self, _write: CaseWrite) -> Keeping {
+        Box::pin(std::future::pending())
+    }
+
+    fn note(&self, _note: Note) -> Keeping {
+        Box::pin(std::future::pending())
+    }
+
+    fn case(&self, no: CaseNo) -> Result<Option<Case>, String> {
+        self.0.case(no)
+    }
+
+    fn missing(&self, open: &[CaseNo]) -> Result<Vec<CaseNo>, String> {
+        self.0.missing(open)
+    }
+
+    fn known(&self, camera: &str, keys: &[String]) -> Result<Option<CaseNo>, String> {
+        self.0.known(camera, keys)
+    }
+
+    fn closed(&self, look: &mut dyn FnMut(u64, &Case) -> bool) -> Result<(), String> {
+        self.0.closed(look)
     }
 }
 
@@ -135,6 +178,32 @@ impl Desk {
     }
 
     pub(crate) fn start_with(dir: &Path, pictures: Pictures, limits: Limits) -> Self {
+        Self::start_whole(dir, pictures, limits, Retention::default())
+    }
+
+    pub(crate) fn start_whole(dir: &Path, pictures: Pictures, limits: Limits, retention: Retention) -> Self {
+        Self::start_on(dir, pictures, (limits, retention), |disk| Arc::new(disk), |_| {})
+    }
+
+    /// With a disk that takes nothing, for ever.
+    pub(crate) fn start_stuck(dir: &Path) -> Self {
+        let kept = (Limits::default(), Retention::default());
+        Self::start_on(dir, Pictures::Hang, kept, |disk| Arc::new(Stuck(disk)), |_| {})
+    }
+
+    /// With something that happens to the data folder once everything was read from it.
+    pub(crate) fn start_after(dir: &Path, between: impl FnOnce(&Path)) -> Self {
+        let kept = (Limits::default(), Retention::default());
+        Self::start_on(dir, Pictures::Hang, kept, |disk| Arc::new(disk), between)
+    }
+
+    fn start_on(
+        dir: &Path,
+        pictures: Pictures,
+        (limits, retention): (Limits, Retention),
+        keeper: impl FnOnce(Disk) -> Arc<dyn Keeper>,
+        between: impl FnOnce(&Path),
+    ) -> Self {
         let store = store(dir);
         let (sightings, sightings_rx) = mpsc::channel(64);
         let (asks, asks_rx) = mpsc::channel(16);
@@ -144,15 +213,17 @@ impl Desk {
         let reader = store.reader.cases();
         let evidence = Evidence::new(dir, limits);
         let kept = reader.kept(0, SEEN_MAX).unwrap();
+        between(dir);
         let parts = Parts {
             settings: Settings::default(),
             watched: Arc::new(watched()),
             hands: Hands {
                 judge: Arc::new(Dense),
                 footage: Arc::new(pictures),
-                keeper: Arc::new(Disk(store.handle.clone(), reader.clone())),
+                keeper: keeper(Disk(store.handle.clone(), reader.clone())),
             },
             evidence: evidence.clone(),
+            retention,
             clock: Arc::new(SystemClock),
             restored: Restored {
                 open: kept.open,
@@ -185,9 +256,14 @@ impl Desk {
     }
 
     pub(crate) async fn act(&self, no: CaseNo, act: Act) -> Result<Acted, ActError> {
+        let stored = self.reader.case(no).unwrap().map(|s| s.case);
+        self.act_with(no, stored, act).await
+    }
+
+    /// With the case as it was read at some time before.
+    pub(crate) async fn act_with(&self, no: CaseNo, stored: Option<Case>, act: Act) -> Result<Acted, ActError> {
         let (tell, told) = oneshot::channel();
         let reply = Reply::new(move |answer| drop(tell.send(answer)));
-        let stored = self.reader.case(no).unwrap().map(|s| s.case);
         let request = Request { case: no, stored, act, by: "王工".into(), note: "看过".into(), reply };
         self.asks.send(request).await.unwrap();
         told.await.unwrap()

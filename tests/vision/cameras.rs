@@ -111,6 +111,9 @@ async fn campaign(running: &Running, clock: &Leaping) {
     clock.0.store(61_000, Ordering::Relaxed);
     assert_eq!(change(&mut events).await, AlarmChange::Raised);
     assert!(get(api, "/cameras?lang=en").await.contains("nothing heard for 1 min"));
+    let told = get(api, "/api/v1/cameras").await;
+    let reason = "\"reason\":{\"zh\":\"1 分钟没有任何消息\",\"en\":\"nothing heard for 1 min\"}";
+    assert!(told.contains(reason), "{told}");
     clock.0.store(7_200_000, Ordering::Relaxed);
     assert_eq!(send(stone("e2", "/2.jpg"), BASIC).await, 200);
     assert_eq!(change(&mut events).await, AlarmChange::Cleared);

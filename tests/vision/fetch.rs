@@ -72,6 +72,8 @@ async fn nothing_else_is_ever_asked() {
     ] {
         let told = fetcher.fetch(&wanted(&reference)).await;
         assert!(matches!(told, Err(FetchError::Refused(_))), "{reference}: {told:?}");
+        let why = told.unwrap_err().text();
+        assert!(why.zh.starts_with("未发请求即拒绝：") && why.en.starts_with("refused without asking: "), "{why:?}");
     }
     let stranger = Wanted { camera: Arc::from("else"), ..wanted("/x") };
     assert!(matches!(fetcher.fetch(&stranger).await, Err(FetchError::NoAddress(_))));

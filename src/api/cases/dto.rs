@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::api::dto::TextDto;
 use crate::api::ports::CaseFileInfo;
 use crate::model::alarm::Level;
 use crate::model::case::{Case, CaseStory, Judgement, KeptSighting, Reason, Step};
@@ -84,8 +85,11 @@ pub(crate) struct CaseStepDto {
     pub(crate) at_ms: i64,
     /// Who; empty for gatehouse itself.
     pub(crate) by: String,
-    /// Comment or facts.
+    /// Comment, or a name (a file, a camera).
     pub(crate) note: String,
+    /// What happened in gatehouse's own words, in both languages: why a picture was not had, why evidence went. Steps of earlier
+    /// releases have it as their `note`.
+    pub(crate) why: Option<TextDto>,
     /// Why, for a rejection.
     pub(crate) reason: Option<&'static str>,
     /// Level of the alarm that was raised.
@@ -223,6 +227,7 @@ fn step(s: &Step) -> CaseStepDto {
         at_ms: s.wall_ms,
         by: s.by.clone(),
         note: note.to_owned(),
+        why: s.why.as_ref().map(Into::into),
         reason: s.reason.map(Reason::word),
         level: level.map(Level::word),
     }

@@ -207,7 +207,8 @@ fn line(step: &Step, when: &When, w: Words) -> Line {
     if let Some(level) = level {
         what = format!("{what} · {}", level.text().get(w.0));
     }
-    Line::new(step.wall_ms, when, (what, step.kind.word()), &step.by, note)
+    let said = step.why.as_ref().map_or(note, |why| why.get(w.0));
+    Line::new(step.wall_ms, when, (what, step.kind.word()), &step.by, said)
 }
 
 fn shots(files: &[CaseFileInfo], seen: &[KeptSighting], name: &dyn Fn(&str) -> String) -> Vec<Shot> {

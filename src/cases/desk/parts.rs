@@ -1,6 +1,7 @@
 //! What goes into the desk and comes out of it, and its small memories.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use crate::model::case::{Case, CaseNo, CaseWrite, Promised};
 use crate::model::desk::Report;
@@ -73,7 +74,7 @@ pub struct Restored {
     pub open: Vec<Case>,
     /// Falling-object cases of the last days, for repetition: facade, floors, time.
     pub past: Vec<Case>,
-    /// `(camera, event id, case)` of the last events.
+    /// `(camera, key of the event, case)` of the last events.
     pub seen: Vec<(String, String, CaseNo)>,
     /// Footage that was promised before and has not come.
     pub promised: Vec<Promised>,
@@ -110,4 +111,12 @@ pub(super) struct Past {
     pub(super) floors: Option<(i32, i32)>,
     pub(super) wall_ms: i64,
     pub(super) case: CaseNo,
+}
+
+/// When an event was, by its camera's own clock.
+#[derive(Debug)]
+pub(super) struct Told {
+    pub(super) case: CaseNo,
+    pub(super) camera: Arc<str>,
+    pub(super) wall_ms: i64,
 }

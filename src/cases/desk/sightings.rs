@@ -1,14 +1,16 @@
 //! What a sighting does: joins a case or opens one, within the budgets.
 
-use super::parts::{Effects, Past};
-use super::{DAY_MS, Desk, OPEN_MAX, PAST_MAX, first_level, report, step};
+use super::parts::{Effects, Past, Told};
+use super::{DAY_MS, Desk, OPEN_MAX, PAST_MAX, TOLD_MAX, first_level, report, step};
 use crate::cases::lanes::Lasting;
+use crate::cases::machine;
 use crate::cases::merge::{self, Where};
-use crate::cases::{figures, machine};
 use crate::model::alarm::Level;
-use crate::model::case::{CAMERAS_MAX, Case, CaseNo, Judgement, KeptSighting, ObjectClass, Stage, Step, StepKind};
-use crate::model::casebook::BAND_FLOORS;
-use crate::model::sight::{SightKind, Sighting};
+use crate::model::case::{
+    CAMERAS_MAX, Case, CaseNo, Judgement, KeptSighting, Lasts, ObjectClass, Stage, Step, StepKind,
+};
+use crate::model::casebook::{BAND_FLOORS, middle};
+use crate::model::sight::{SightAction, SightKind, Sighting};
 use crate::model::time::Anchor;
 
 impl Desk {
@@ -28,6 +30,7 @@ impl Desk {
             case,
             camera: seen.camera.to_string(),
             event_id: seen.event_id.to_string(),
+            kind: Some(seen.kind),
             action: seen.action,
             received_wall_ms,
             camera_wall_ms: seen.camera_time.map(|t| t.0),
@@ -54,15 +57,32 @@ impl Desk {
         }
     }
 
-    pub(super) fn find(&self, at: &Where<'_>) -> Option<CaseNo> {
+    pub(super) fn find(&self, at: &Where<'_>, seen: &Sighting) -> Option<CaseNo> {
         let lasts = at.kind == SightKind::FireLaneBlocked;
         let fits = |case: &&Case| {
             if lasts && case.kind == at.kind && case.facade == at.facade {
                 return self.lasting.contains_key(&case.no);
             }
-            merge::belongs(case, at, self.settings.merge_window_ms)
+            merge::belongs(case, at, self.settings.merge_window_ms) && !self.parted(case.no, seen)
         };
         self.cases.values().rev().find(fits).map(|c| c.no)
+    }
+
+    /// By the camera's own clock it was at another time than all that this camera told of the case. When an event arrives says
+    /// little: a network that comes back brings what was held up for minutes at once.
+    fn parted(&self, case: CaseNo, seen: &Sighting) -> bool {
+        let Some(told) = seen.camera_time else { return false };
+        let mut own = self.told.iter().filter(|t| t.case == case && *t.camera == *seen.camera).peekable();
+        let window = self.settings.merge_window_ms.unsigned_abs();
+        own.peek().is_some() && own.all(|t| told.0.abs_diff(t.wall_ms) > window)
+    }
+
+    /// Remembers what the camera's clock said.
+    pub(super) fn note_told(&mut self, told: Told) {
+        if self.told.len() == TOLD_MAX {
+            self.told.pop_front();
+        }
+        self.told.push_back(told);
     }
 
     /// The newest case of the facade, when its budget of new cases is used up.
@@ -74,7 +94,8 @@ impl Desk {
         if window.take(now.boot, most) && !full {
             return None;
         }
-        let near = |c: &&Case| c.kind == at.kind && c.facade == at.facade;
+        // Never one that was rejected: what joins it would be heard of by nobody.
+        let near = |c: &&Case| c.kind == at.kind && c.facade == at.facade && c.rejected.is_none();
         self.cases.values().rev().find(near).map(|c| c.no)
     }
 
@@ -109,9 +130,11 @@ impl Desk {
             held: false,
             evicted: false,
             shielded: shield.map(str::to_owned),
+            lasts: None,
         };
         if case.kind == SightKind::FireLaneBlocked {
             self.lasting.insert(no, Lasting::new(now.boot, seen.action));
+            case.lasts = Some(if seen.action == SightAction::Start { Lasts::Started } else { Lasts::Pulses });
         }
         case.repeat = self.is_repeat(&case);
         self.note_past(&case);
@@ -158,6 +181,9 @@ impl Desk {
         }
         if let Some(lasting) = self.lasting.get_mut(&no) {
             lasting.hear(now.boot, seen.action);
+            if seen.action == SightAction::Start {
+                case.lasts = Some(Lasts::Started);
+            }
         }
         let case = case.clone();
         if louder {
@@ -183,7 +209,7 @@ impl Desk {
         while self.past.front().is_some_and(|p| p.wall_ms < from) {
             self.past.pop_front();
         }
-        let Some(floor) = figures::middle(case) else { return false };
+        let Some(floor) = middle(case) else { return false };
         let near = |p: &&Past| {
             p.facade == case.facade
                 && p.floors.is_some_and(|(l, h)| floor >= l - BAND_FLOORS / 2 && floor <= h + BAND_FLOORS / 2)

@@ -159,8 +159,109 @@ fn ranges_narrow_to_what_all_agree_on_and_the_worse_class_counts() {
 fn the_same_event_sent_twice_is_one() {
     let mut desk = desk();
     let first = sight(&mut desk, "e1", "a", 0, ObjectClass::Dense, None);
-    let again = sight(&mut desk, "e1", "a", 60_000, ObjectClass::Dense, None);
+    let again = Sighting { received: now(60_000).boot, ..seen("e1", "a", 0) };
+    let again = desk.sight(&again, &judged(ObjectClass::Dense, None), String::new(), &now(60_000));
     assert!(again.is_known && again.case == first.case && again.effects == Effects::default());
+}
+
+/// Cameras count from 1 again after a power cut, and call begin and end of a thing by one number.
+#[test]
+fn an_id_that_comes_again_with_another_time_kind_or_action_is_another_event() {
+    let hour = 3_600_000;
+    let mut desk = desk();
+    let first = sight(&mut desk, "e1", "1", 0, ObjectClass::Dense, None);
+    let later = sight(&mut desk, "e1", "1", hour, ObjectClass::Dense, None);
+    assert!(later.is_new && later.case != first.case && later.effects.reports[0].holds);
+    let bike = Sighting { kind: SightKind::EbikeInLift, ..seen("e1", "1", 0) };
+    assert!(desk.sight(&bike, &judged(ObjectClass::Dense, None), String::new(), &now(0)).is_new);
+    let lane = |action| Sighting { kind: SightKind::FireLaneBlocked, action, ..seen("lane", "7", 0) };
+    let unknown = Judgement::unknown(None);
+    let begin = desk.sight(&lane(SightAction::Start), &unknown, String::new(), &now(0));
+    let end = desk.sight(&lane(SightAction::Stop), &unknown, String::new(), &now(30_000));
+    assert!(begin.is_new && !end.is_known && end.case == begin.case);
+    assert!(desk.tick(&now(31_000)).write.steps.iter().any(|step| step.kind == StepKind::Ended));
+    // All of them are known again by what is on disk, and one of an earlier release by its id alone.
+    let kept = [&first, &later, &begin, &end].map(|taken| taken.effects.write.sightings[0].clone());
+    let mut known: Vec<_> = kept.iter().map(|s| (s.camera.clone(), s.key(), s.case)).collect();
+    known.push(("e2".into(), "9".into(), CaseNo(1)));
+    let restored = Restored { seen: known, last: 9, ..Restored::default() };
+    let (mut desk, _) = Desk::new(Settings::default(), watched(), restored, &now(2 * hour));
+    let mut again = |sighting: &Sighting| desk.sight(sighting, &unknown, String::new(), &now(2 * hour)).is_known;
+    assert!(again(&seen("e1", "1", 0)) && again(&seen("e1", "1", hour)) && again(&seen("e2", "9", 5)));
+    assert!(again(&lane(SightAction::Start)) && again(&lane(SightAction::Stop)));
+    assert!(!again(&seen("e1", "1", 2 * hour)));
+}
+
+/// A network that comes back brings what a camera held: two falls minutes apart are two, though they arrive together.
+#[test]
+fn events_that_were_held_up_do_not_become_one_case() {
+    let minute = 60_000;
+    let held = |event: &str, told: i64, at: i64| Sighting {
+        camera_time: Some(WallMs(T0 + told)),
+        received: now(at).boot,
+        ..seen("e1", event, at)
+    };
+    let dense = judged(ObjectClass::Dense, Some((10, 12)));
+    for known in [false, true] {
+        let mut desk = desk();
+        if known {
+            desk.sight(
+                &held("live", -20 * minute, -20 * minute + 300),
+                &dense,
+                String::new(),
+                &now(-20 * minute + 300),
+            );
+        }
+        let first = desk.sight(&held("a", -10 * minute, 0), &dense, String::new(), &now(0));
+        let second = desk.sight(&held("b", -7 * minute, 900), &dense, String::new(), &now(900));
+        assert!(first.case != second.case && second.is_new, "{known}");
+        // What belongs to the second is not opened again.
+        let third = desk.sight(&held("c", -7 * minute + 2_000, 1_000), &dense, String::new(), &now(1_000));
+        assert_eq!(third.case, second.case, "{known}");
+    }
+}
+
+/// Whoever acts may have read the case before somebody else closed it.
+#[test]
+fn an_old_copy_does_not_open_a_closed_case_again() {
+    let mut desk = desk();
+    let no = sight(&mut desk, "e1", "a", 0, ObjectClass::Dense, None).case;
+    desk.act(no, None, &Act::Review, "a", "", &now(1)).unwrap();
+    let (acted, _) = desk.act(no, None, &Act::Confirm, "a", "", &now(2)).unwrap();
+    desk.act(no, None, &Act::Close, "a", "", &now(3)).unwrap();
+    let old = Some(acted.case);
+    let (held, effects) = desk.act(no, old.clone(), &Act::Hold, "b", "", &now(4)).unwrap();
+    assert_eq!((held.case.stage, held.case.held), (Stage::Closed, true));
+    assert_eq!((effects.write.cases[0].stage, desk.case(no)), (Stage::Closed, None));
+    assert!(desk.act(no, old.clone(), &Act::Close, "b", "", &now(5)).unwrap().0.already);
+    assert!(desk.act(no, old, &Act::Hold, "b", "", &now(6)).unwrap().0.already);
+}
+
+/// A restart says nothing about a lane: what began is over when its camera says so, and what was over does not ring again.
+#[test]
+fn a_blocked_lane_is_as_it_was_after_a_restart() {
+    let minute = 60_000;
+    let lane =
+        |event: &str, at, action| Sighting { kind: SightKind::FireLaneBlocked, action, ..seen("lane", event, at) };
+    let unknown = Judgement::unknown(None);
+    let again = |desk: &Desk, at| {
+        let open = desk.review().into_iter().cloned().collect();
+        Desk::new(Settings::default(), watched(), Restored { open, last: 1, ..Restored::default() }, &now(at))
+    };
+    let mut first = desk();
+    first.sight(&lane("a", 0, SightAction::Start), &unknown, String::new(), &now(0));
+    first.tick(&now(5 * minute));
+    let (mut second, reports) = again(&first, 6 * minute);
+    assert!(reports[0].holds);
+    assert_eq!(second.tick(&now(10 * minute)), Effects::default(), "nobody said that it is free");
+    assert_eq!(second.tick(&now(15 * minute)).reports[0].level, Level::Major);
+    second.sight(&lane("b", 16 * minute, SightAction::Stop), &unknown, String::new(), &now(16 * minute));
+    assert!(!second.tick(&now(16 * minute + 1)).reports[0].holds);
+    let (mut third, reports) = again(&second, 20 * minute);
+    assert!(reports.iter().all(|report| !report.holds), "it was over before");
+    assert_eq!(third.tick(&now(30 * minute)), Effects::default());
+    let next = third.sight(&lane("c", 31 * minute, SightAction::Start), &unknown, String::new(), &now(31 * minute));
+    assert!(next.is_new, "another blockage is another case");
 }
 
 #[test]
@@ -316,4 +417,24 @@ fn a_desk_built_anew_goes_on() {
     assert!(sight(&mut desk, "e1", "a", 2_000, ObjectClass::Dense, None).is_known);
     assert_eq!(sight(&mut desk, "e2", "b", 2_000, ObjectClass::Dense, Some((4, 5))).case, one.case);
     assert_eq!(sight(&mut desk, "w1", "c", 2_000, ObjectClass::Dense, None).case, CaseNo(42));
+}
+
+/// Somebody calls it a bird; what falls a second later is not, and must not join it unheard.
+#[test]
+fn nothing_joins_a_rejected_case_unheard() {
+    let mut desk = desk();
+    let first = sight(&mut desk, "e1", "a", 0, ObjectClass::Dense, Some((10, 12)));
+    desk.act(first.case, None, &Act::Review, "a", "", &now(4_000)).unwrap();
+    desk.act(first.case, None, &Act::Reject(Reason::Bird), "a", "", &now(5_000)).unwrap();
+    let next = sight(&mut desk, "e2", "b", 6_000, ObjectClass::Dense, Some((10, 12)));
+    assert!(next.is_new && next.effects.reports[0].level == Level::Critical);
+    // Nor does a flood: the one beyond the budget joins one that somebody still looks at.
+    let mut desk =
+        Desk::new(Settings { dense_per_minute: 1, ..Settings::default() }, watched(), Restored::default(), &now(0)).0;
+    let first = sight(&mut desk, "e1", "a", 0, ObjectClass::Dense, Some((3, 4)));
+    desk.act(first.case, None, &Act::Review, "a", "", &now(1)).unwrap();
+    desk.act(first.case, None, &Act::Reject(Reason::Bird), "a", "", &now(2)).unwrap();
+    let beyond = sight(&mut desk, "e1", "b", 20_000, ObjectClass::Dense, Some((20, 21)));
+    assert!(beyond.is_new && beyond.effects.reports[0].holds);
+    assert_eq!(sight(&mut desk, "e1", "c", 40_000, ObjectClass::Dense, Some((30, 31))).case, beyond.case);
 }

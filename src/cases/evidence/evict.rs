@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Evidence, MANIFEST, folder_bytes};
 use crate::model::case::CaseNo;
+use crate::model::text::Text;
 
 /// Says that the files of a folder are gone, when and why.
 pub(super) const TOMBSTONE: &str = "evicted.json";
@@ -47,12 +48,13 @@ pub struct Evicted {
 impl Evicted {
     /// For the case's story.
     #[must_use]
-    pub fn note(&self) -> String {
+    pub fn text(&self) -> Text {
         let (en, zh) = match self.cause {
             Cause::Age => ("kept for its time", "保存期满"),
             Cause::Room => ("the quota wanted room", "证据容量已满"),
         };
-        format!("{zh}，{} 个文件，{} KiB / {en}, {0} files, {1} KiB", self.files, self.bytes.div_ceil(1024))
+        let (files, kib) = (self.files, self.bytes.div_ceil(1024));
+        Text::new(&format!("{zh}，{files} 个文件，{kib} KiB"), &format!("{en}, {files} files, {kib} KiB"))
     }
 }
 

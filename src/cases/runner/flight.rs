@@ -10,6 +10,7 @@ use crate::cases::runner::pictures::Fetch;
 use crate::model::case::{ActError, Acted, CaseNo, CaseWrite};
 use crate::model::desk::Reply;
 use crate::model::reading::Receipt;
+use crate::model::text::Text;
 
 /// Who waits for a write.
 #[derive(Debug)]
@@ -40,12 +41,23 @@ pub(super) struct Landed {
     pub(super) pending: Pending,
     pub(super) done: Result<(), String>,
     /// Files that could not be kept.
-    pub(super) lost: Vec<(CaseNo, String)>,
+    pub(super) lost: Vec<(CaseNo, Text)>,
 }
 
 pub(super) type Flight = Pin<Box<dyn Future<Output = Landed> + Send>>;
 
+/// Sightings, and people and cameras that wait for an answer, before no more are taken.
+const PENDING_MAX: usize = 256;
+/// Bytes of events and pictures that wait, before no more are taken: a disk that hangs must not fill the memory.
+const PENDING_BYTES_MAX: usize = 48 << 20;
+
 impl Pending {
+    /// More may be taken.
+    pub(super) fn has_room(&self) -> bool {
+        let bytes: usize = self.papers.iter().map(|paper| paper.bytes.len()).sum();
+        self.write.sightings.len() < PENDING_MAX && self.waiters.len() < PENDING_MAX && bytes < PENDING_BYTES_MAX
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.write.is_empty() && self.papers.is_empty() && self.waiters.is_empty()
     }
@@ -74,7 +86,7 @@ pub(super) async fn fly(mut pending: Pending, evidence: Evidence, keeper: Arc<dy
     let work = move || {
         let lost = papers.iter().filter_map(|paper| {
             let kept = evidence.keep(paper.case, &paper.bytes, paper.origin.clone());
-            kept.err().map(|why| (paper.case, why.to_string()))
+            kept.err().map(|why| (paper.case, why.text()))
         });
         lost.collect::<Vec<_>>()
     };

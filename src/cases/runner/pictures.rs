@@ -12,6 +12,7 @@ use crate::cases::evidence::{Evidence, Origin};
 use crate::cases::ports::Footage;
 use crate::clock::Clock;
 use crate::model::case::{CaseNo, Promised};
+use crate::model::text::Text;
 use crate::model::time::{Anchor, Trust};
 
 /// Pictures and clips that may wait to be fetched.
@@ -52,14 +53,15 @@ impl Fetch {
     }
 
     /// From the disk; otherwise why it is given up.
-    pub(super) fn again(promised: &Promised, now: &Anchor) -> Result<Self, String> {
+    pub(super) fn again(promised: &Promised, now: &Anchor) -> Result<Self, Text> {
         let late_ms = now.wall.0.saturating_sub(promised.wall_ms);
         if now.trust != Trust::Unset && late_ms > PROMISE_KEPT_MS {
             let hours = late_ms / 3_600_000;
-            return Err(format!("网关停机，错过 {hours} 小时 / missed: gatehouse was stopped, {hours} h late"));
+            let zh = format!("网关停机，错过 {hours} 小时");
+            return Err(Text::new(&zh, &format!("missed: gatehouse was stopped, {hours} h late")));
         }
         let origin = serde_json::from_str(&promised.origin)
-            .map_err(|_| "记录无法读取 / the promise on disk cannot be read".to_owned())?;
+            .map_err(|_| Text::new("记录无法读取", "the promise on disk cannot be read"))?;
         Ok(Self { case: promised.case, reference: promised.reference.clone(), clip: promised.clip, origin })
     }
 }
@@ -100,12 +102,12 @@ pub(super) async fn obtain(
     footage: Arc<dyn Footage>,
     evidence: Evidence,
     clock: Arc<dyn Clock>,
-) -> Result<String, String> {
+) -> Result<String, Text> {
     if fetch.clip {
         tokio::time::sleep(CLIP_AFTER).await;
     }
     let within = if fetch.clip { CLIP_WITHIN } else { PICTURE_WITHIN };
-    let mut why = String::new();
+    let mut why = Text::default();
     for round in 0..TRIES {
         if round > 0 {
             tokio::time::sleep(TRY_PAUSE).await;
@@ -117,11 +119,14 @@ pub(super) async fn obtain(
                     Origin { media_type: found.media_type, kept_wall_ms: clock.anchor().wall.0, ..fetch.origin };
                 let case = fetch.case;
                 let kept = tokio::task::spawn_blocking(move || evidence.keep(case, &found.bytes, origin)).await;
-                let entry = kept.map_err(|e| e.to_string())?.map_err(|e| e.to_string())?;
+                let entry = kept.map_err(|e| Text::same(&e.to_string()))?.map_err(|e| e.text())?;
                 return Ok(entry.file);
             }
             Ok(Err(error)) => why = error,
-            Err(_) => why = format!("{0} 秒内无应答 / no answer within {0} s", within.as_secs()),
+            Err(_) => {
+                let s = within.as_secs();
+                why = Text::new(&format!("{s} 秒内无应答"), &format!("no answer within {s} s"));
+            }
         }
     }
     Err(why)

@@ -95,6 +95,24 @@ pub(super) static CASES: Table = Table {
                 "证据已清理的案件中保留文件名与摘要的上限；先删最早的",
             ),
         ),
+        default(
+            "cases_keep",
+            Kind::Duration { min_ms: DAY_MS, max_ms: 36_600 * DAY_MS },
+            Scalar::Text("1095d"),
+            bi(
+                "a closed case is kept so long after its last step; then it goes with its sightings and steps, and the statistics go on counting it. Never while it is open, under legal hold, or anything of its evidence is kept, names and digests included",
+                "已办结案件自最后一步起的保存期；到期连同目击与步骤一并删除，统计中仍计数。未办结、保全中、证据或其文件名与摘要尚在的不删除",
+            ),
+        ),
+        default(
+            "cases_max",
+            Kind::Int { min: 1, max: 1_000_000 },
+            Scalar::Int(20_000),
+            bi(
+                "most closed cases; what is above goes in the same way, the oldest first",
+                "已办结案件的上限；超出的同样处理，先删最早的",
+            ),
+        ),
     ],
     one_of: &[],
 };

@@ -20,3 +20,17 @@ fn the_level_of_a_raised_alarm_is_read_from_its_field_or_from_the_note_of_before
     // A person's word is no level.
     check("confirmed", r#""note":"critical""#, None, "critical");
 }
+
+#[test]
+fn words_in_both_languages_have_a_field_of_their_own_and_notes_of_before_stay_notes() {
+    let step = |rest: &str| {
+        let text = format!(r#"{{"case":7,"kind":"evidence_failed","wall_ms":1,"by":"","reason":null,{rest}}}"#);
+        serde_json::from_str::<Step>(&text).unwrap()
+    };
+    let before = step(r#""note":"the host answers 404""#);
+    assert_eq!((before.why.clone(), before.facts()), (None, (None, "the host answers 404")));
+    assert!(!serde_json::to_string(&before).unwrap().contains("why"));
+    let now = step(r#""note":"","why":{"zh":"摄像机应答 404","en":"the host answers 404"}"#);
+    assert_eq!(now.why, Some(Text::new("摄像机应答 404", "the host answers 404")));
+    assert_eq!(serde_json::from_str::<Step>(&serde_json::to_string(&now).unwrap()).unwrap(), now);
+}

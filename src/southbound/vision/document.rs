@@ -83,7 +83,6 @@ fn xml(text: &str) -> Result<Json, Fault> {
     if text.contains("<!DOCTYPE") || text.contains("<!ENTITY") {
         return Err(Fault::new(Why::Doctype, "XML with a document type or entities of its own is not read"));
     }
-    measure_xml(text)?;
     let nodes_limit = u32::try_from(NODES_MAX).unwrap_or(u32::MAX);
     let options = roxmltree::ParsingOptions { allow_dtd: false, nodes_limit, ..Default::default() };
     let document = roxmltree::Document::parse_with_options(text, options).map_err(|error| match error {
@@ -93,31 +92,16 @@ fn xml(text: &str) -> Result<Json, Fault> {
     })?;
     let root = document.root_element();
     let mut map = Map::new();
-    map.insert(root.tag_name().name().to_owned(), element(root));
+    map.insert(root.tag_name().name().to_owned(), element(root, 1)?);
     Ok(Json::Object(map))
 }
 
-/// Nesting, counted without building anything. A tag that is written oddly counts as open: too strict at worst.
-fn measure_xml(text: &str) -> Result<(), Fault> {
-    let mut depth = 0_usize;
-    for piece in text.split('<').skip(1) {
-        match piece.bytes().next() {
-            Some(b'/') => depth = depth.saturating_sub(1),
-            Some(b'!' | b'?') | None => {}
-            Some(_) => {
-                let closed = piece.split('>').next().is_some_and(|tag| tag.ends_with('/'));
-                depth += usize::from(!closed);
-                if depth > DEPTH_MAX {
-                    return Err(too_deep());
-                }
-            }
-        }
+/// The parser does not recurse; this does, and so bounds the depth. How a document is written says nothing of it: a tag in a
+/// comment closes nothing.
+fn element(node: roxmltree::Node<'_, '_>, depth: usize) -> Result<Json, Fault> {
+    if depth > DEPTH_MAX {
+        return Err(too_deep());
     }
-    Ok(())
-}
-
-/// Recursion is bounded by [`measure_xml`].
-fn element(node: roxmltree::Node<'_, '_>) -> Json {
     let text: String = node.children().filter(roxmltree::Node::is_text).filter_map(|t| t.text()).collect();
     let text = text.trim();
     let mut map = Map::new();
@@ -125,7 +109,7 @@ fn element(node: roxmltree::Node<'_, '_>) -> Json {
         map.insert(format!("@{}", attribute.name()), Json::String(attribute.value().to_owned()));
     }
     for child in node.children().filter(roxmltree::Node::is_element) {
-        let value = element(child);
+        let value = element(child, depth + 1)?;
         match map.entry(child.tag_name().name()) {
             serde_json::map::Entry::Vacant(free) => {
                 free.insert(value);
@@ -138,12 +122,12 @@ fn element(node: roxmltree::Node<'_, '_>) -> Json {
         }
     }
     if map.is_empty() {
-        return Json::String(text.to_owned());
+        return Ok(Json::String(text.to_owned()));
     }
     if !text.is_empty() {
         map.insert("#text".to_owned(), Json::String(text.to_owned()));
     }
-    Json::Object(map)
+    Ok(Json::Object(map))
 }
 
 /// `Code=X;action=Start;index=0;data={..}`, one event after the other.

@@ -18,6 +18,7 @@ use super::host::{CameraHost, HostError, HostParts, Miss, words};
 use super::limits::{FETCH_CLIP_BYTES_MAX, FETCH_PICTURE_BYTES_MAX, FETCHES_MAX};
 use super::reference::resolve;
 use crate::model::intake::{FetchError, Fetched, Wanted};
+use crate::model::text::Text;
 
 /// Fetches footage. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -53,18 +54,17 @@ impl Fetcher {
     pub async fn fetch(&self, wanted: &Wanted) -> Result<Fetched, FetchError> {
         let camera = self.0.hosts.get(&wanted.camera);
         let camera = camera.ok_or_else(|| FetchError::NoAddress(wanted.camera.to_string()))?;
-        let url =
-            resolve(&wanted.reference, &camera.host.urls).map_err(|fault| FetchError::Refused(fault.to_string()))?;
+        let url = resolve(&wanted.reference, &camera.host.urls).map_err(|fault| FetchError::Refused(fault.text()))?;
         let bytes_max = if wanted.clip { FETCH_CLIP_BYTES_MAX } else { FETCH_PICTURE_BYTES_MAX };
         let work = async {
-            let closed = |_| FetchError::Link("shutting down".to_owned());
+            let closed = |_| FetchError::Link(Text::new("正在停机", "shutting down"));
             // The camera's turn first: who waits for a slow camera must not hold a turn that others could use.
             let _own = camera.turn.acquire().await.map_err(closed)?;
             let _any = self.0.turns.acquire().await.map_err(closed)?;
             let response = camera.host.get(&url).await.map_err(|miss| match miss {
                 Miss::Credential(status) => FetchError::Credential(status),
                 Miss::Status(status) => FetchError::Status(status),
-                Miss::Link(why) => FetchError::Link(why.en.to_string()),
+                Miss::Link(why) => FetchError::Link(why),
             })?;
             body(response, bytes_max).await
         };
@@ -83,7 +83,7 @@ async fn body(mut response: Response, bytes_max: u64) -> Result<Fetched, FetchEr
     let media_type = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let media_type = if media_type.is_empty() { "application/octet-stream".to_owned() } else { media_type };
     let mut bytes = Vec::new();
-    while let Some(piece) = response.chunk().await.map_err(|error| FetchError::Link(words(&error).en.to_string()))? {
+    while let Some(piece) = response.chunk().await.map_err(|error| FetchError::Link(words(&error)))? {
         if (bytes.len() + piece.len()) as u64 > bytes_max {
             return Err(FetchError::TooLarge(bytes_max));
         }

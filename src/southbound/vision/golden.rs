@@ -30,6 +30,7 @@ fn vector(profile: &VisionProfile, test: &VisionTest, zone: &TimeZone) -> Vec<St
             Some(Mapped::Sighting { sighting, .. }) => (kind_word(sighting.kind).to_owned(), Some(sighting)),
             Some(Mapped::Ignored) => ("ignore".to_owned(), None),
             Some(Mapped::Unknown(word)) => (format!("unknown:{word}"), None),
+            Some(Mapped::Refused(fault)) => (format!("refused:{}", fault.why.word()), None),
             None => ("nothing".to_owned(), None),
         },
     };

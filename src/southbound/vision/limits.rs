@@ -9,7 +9,7 @@ pub const BODY_BYTES_MAX: usize = 8 << 20;
 /// [`crate::model::sight::TRACK_POINTS_MAX`] points takes about 200 KiB.
 pub const DOCUMENT_BYTES_MAX: usize = 1 << 20;
 
-/// Deepest nesting of a document. Deeper: refused before it is parsed.
+/// Deepest nesting of a document. Deeper: refused before a tree is built.
 pub const DEPTH_MAX: usize = 32;
 
 /// Most values of a JSON document or nodes of an XML one. More: refused before it is parsed. Bounds memory at about 100

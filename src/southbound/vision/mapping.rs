@@ -17,7 +17,7 @@ use jiff::tz::TimeZone;
 use serde_json::Value as Json;
 
 use super::fault::Fault;
-use super::limits::{EVENT_ID_BYTES_MAX, EVENTS_MAX};
+use super::limits::{DOCUMENT_BYTES_MAX, EVENT_ID_BYTES_MAX, EVENTS_MAX};
 use super::tree::{first, number, text};
 use crate::model::intake::Why;
 use crate::model::sight::{SightAction, SightKind, Sighting};
@@ -60,6 +60,8 @@ pub enum Mapped {
     Ignored,
     /// A word that the profile does not know.
     Unknown(String),
+    /// One of several that is refused; the others stand.
+    Refused(Fault),
 }
 
 /// All events of a payload.
@@ -77,7 +79,12 @@ pub fn map(profile: &VisionProfile, tree: Json, raw: &[u8], arrival: &Arrival<'_
     if events.is_empty() {
         return Err(Fault::new(Why::Malformed, "a list without any event"));
     }
-    events.into_iter().map(|event| one(profile, event, None, arrival)).collect()
+    let all: Vec<_> = events.into_iter().map(|event| one(profile, event, None, arrival)).collect();
+    // One bad event stops itself alone, and the payload where there is nothing else in it.
+    if all.iter().all(Result::is_err) {
+        return all.into_iter().collect();
+    }
+    Ok(all.into_iter().map(|one| one.unwrap_or_else(Mapped::Refused)).collect())
 }
 
 /// One event; `raw` is its payload if it is the only one in it.
@@ -94,7 +101,14 @@ fn one(profile: &VisionProfile, mut tree: Json, raw: Option<&[u8]>, arrival: &Ar
     let taken = footage::take(map, &mut tree)?;
     let own = size(map, &tree)?;
     let track = track::read(map, &tree, own.or(arrival.frame))?;
+    let raw = raw.filter(|_| !taken.cut);
     let content = || serde_json::to_vec(&tree).unwrap_or_default();
+    // The payload as it came, unless there is more in it than this event, or a picture.
+    let raw: Arc<[u8]> = raw.map_or_else(|| Arc::from(content()), Arc::from);
+    if raw.len() > DOCUMENT_BYTES_MAX {
+        let detail = format!("an event of more than {DOCUMENT_BYTES_MAX} bytes without its pictures");
+        return Err(Fault::new(Why::TooLarge, detail));
+    }
     let sighting = Sighting {
         camera: Arc::clone(arrival.camera),
         event_id: event_id(map, &tree, content),
@@ -111,8 +125,7 @@ fn one(profile: &VisionProfile, mut tree: Json, raw: Option<&[u8]>, arrival: &Ar
         track: track.points,
         floor: first(&tree, &map.floor).and_then(floor),
         footage: taken.footage,
-        // The payload as it came, unless there is more in it than this event, or a picture.
-        raw: raw.filter(|_| !taken.cut).map_or_else(|| Arc::from(content()), Arc::from),
+        raw,
     };
     let follow = number(first(&tree, &map.pictures_follow), "the number of pictures")?.unwrap_or(0.0);
     // Saturates: an absurd number means "some".

@@ -67,6 +67,8 @@ pub struct Taken {
     pub ignored: usize,
     /// Words of unknown kind.
     pub unknown: Vec<String>,
+    /// Events that were refused, and told, beside others that were not.
+    pub refused: usize,
 }
 
 /// A payload read and mapped, not handed over yet. A copy is offered again when the desk did not take it: what is on disk
@@ -176,6 +178,10 @@ impl Outlet {
                 Mapped::Unknown(word) => {
                     self.unknown(door, &word, payload, from);
                     draft.taken.unknown.push(word);
+                }
+                Mapped::Refused(fault) => {
+                    self.refuse(door, &fault, payload, from);
+                    draft.taken.refused += 1;
                 }
             }
         }

@@ -3,7 +3,7 @@
 //! Order of checks, each before anything dearer: connection caps, head in time, credential, rate, media type, declared length,
 //! body piece by piece (its own cap, a time for all of it and for each piece, the memory of all bodies together), parts.
 //! Answers are JSON: `{"result": "stored" | "duplicate" | "ignored" | "unknown_kind" | "refused" | "busy", ..}`.
-//! 200 means that every event in the body is on disk (or was before, or is none of ours); 503 means "send it again".
+//! 200 means that every event in the body is on disk (or was before, is none of ours, or is counted under `refused`); 503 means "send it again".
 
 mod body;
 mod credential;
@@ -180,12 +180,16 @@ async fn take(shared: &Shared, door: &Arc<Door>, request: Request, from: &str) -
         let fault = Fault::new(Why::Malformed, "a multipart body without an event");
         return Err(tell((Trouble::Fault(fault), Vec::new())));
     };
-    let mut verdict = Taken::default();
+    let (mut verdict, mut fault) = (Taken::default(), None);
     for (document, pictures) in std::iter::once(first).chain(payloads) {
-        // A refusal has been told by the outlet.
+        // A refusal has been told by the outlet; the other documents of the body stand.
         let mut draft = match outlet.draft(door, &document, from) {
             Ok(draft) => draft,
-            Err(fault) => return Ok(Verdict::Refused(fault)),
+            Err(refused) => {
+                verdict.refused += 1;
+                fault.get_or_insert(refused);
+                continue;
+            }
         };
         for picture in pictures {
             if !draft.add(picture) {
@@ -198,11 +202,15 @@ async fn take(shared: &Shared, door: &Arc<Door>, request: Request, from: &str) -
                 verdict.duplicates += taken.duplicates;
                 verdict.ignored += taken.ignored;
                 verdict.unknown.extend(taken.unknown);
+                verdict.refused += taken.refused;
             }
             other => return Ok(other),
         }
     }
-    Ok(Verdict::Taken(verdict))
+    match fault.filter(|_| verdict.stored + verdict.duplicates == 0) {
+        Some(fault) => Ok(Verdict::Refused(fault)),
+        None => Ok(Verdict::Taken(verdict)),
+    }
 }
 
 /// No such camera, or a wrong credential: nobody is told which.
@@ -244,10 +252,13 @@ fn answer(taken: &Taken) -> Response {
     } else {
         "unknown_kind"
     };
-    let Taken { stored, duplicates, ignored, unknown } = taken;
+    let Taken { stored, duplicates, ignored, unknown, refused } = taken;
     reply(
         StatusCode::OK,
-        &json!({"result": result, "stored": stored, "duplicates": duplicates, "ignored": ignored, "unknown": unknown}),
+        &json!({
+            "result": result, "stored": stored, "duplicates": duplicates, "ignored": ignored, "unknown": unknown,
+            "refused": refused,
+        }),
     )
 }
 

@@ -8,6 +8,7 @@
 use reqwest::Url;
 
 use super::limits::REFERENCE_BYTES_MAX;
+use crate::model::text::Text;
 
 /// What is wrong with a reference.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,6 +37,24 @@ pub enum ReferenceFault {
     /// A host or port that the configuration does not name for this camera.
     #[error("`{0}` is not a host of this camera")]
     Host(String),
+}
+
+impl ReferenceFault {
+    /// What people read.
+    #[must_use]
+    pub fn text(&self) -> Text {
+        let zh = match self {
+            Self::Length(bytes) => format!("图片地址长 {bytes} 字节"),
+            Self::Character => "图片地址含反斜杠、空白或控制字符".to_owned(),
+            Self::Dots => "图片地址含 `..` 或 `.` 段".to_owned(),
+            Self::Encoded => "图片地址含编码的分隔符".to_owned(),
+            Self::NotAnAddress => "图片地址无法识别".to_owned(),
+            Self::Scheme(scheme) => format!("不从 `{scheme}` 取图"),
+            Self::UserInfo => "图片地址带有用户名或密码".to_owned(),
+            Self::Host(host) => format!("`{host}` 不是该摄像机的主机"),
+        };
+        Text::new(&zh, &self.to_string())
+    }
 }
 
 /// Refuses what is written as a trick.

@@ -30,7 +30,8 @@ fn hostile_documents_are_refused_with_a_class() {
     check(b"<!DOCTYPE x SYSTEM \"file:///etc/passwd\"><x/>", Why::Doctype);
     check(b"<?xml version='1.0'?><!DOCTYPE x [<!ENTITY e SYSTEM 'http://169.254.169.254/'>]><x>&e;</x>", Why::Doctype);
     check(b"<x>&undeclared;</x>", Why::Malformed);
-    check("<a>".repeat(100_000).as_bytes(), Why::Malformed);
+    check("<a>".repeat(100_000).as_bytes(), Why::TooLarge);
+    check("<a>".repeat(10_000).as_bytes(), Why::Malformed);
     check("[".repeat(100_000).as_bytes(), Why::Malformed);
     check("{\"a\":".repeat(33).as_bytes(), Why::Malformed);
     check(format!("[{}]", vec!["1"; NODES_MAX + 2].join(",")).as_bytes(), Why::TooLarge);
@@ -44,6 +45,21 @@ fn hostile_documents_are_refused_with_a_class() {
     check(b"Code=A;data={\"a\": }", Why::Malformed);
     check("A=1\n".repeat(100).as_bytes(), Why::TooLarge);
     check(b" \r\n\0", Why::Malformed);
+}
+
+#[test]
+fn no_way_of_writing_hides_how_deep_xml_is() {
+    // What stands in quotes, comments and the like closes nothing, however much it looks like it.
+    for open in ["<a b=\"/>\">", "<a b='/'>", "<a><![CDATA[</a></a>]]>", "<a><!--</a></a>-->", "<a><?p </a></a> ?>"] {
+        for times in [DEPTH_MAX + 1, 400, 12_000] {
+            let fault = read(format!("{}{}", open.repeat(times), "</a>".repeat(times)).as_bytes()).unwrap_err();
+            assert!(matches!(fault.why, Why::Malformed | Why::TooLarge), "{open}: {fault}");
+        }
+        let fits = format!("<r>{}</r>", format!("{open}1</a>").repeat(100));
+        assert!(read(fits.as_bytes()).is_ok(), "{fits}");
+    }
+    let fits = format!("{}1{}", "<a>".repeat(DEPTH_MAX), "</a>".repeat(DEPTH_MAX));
+    assert!(read(fits.as_bytes()).is_ok());
 }
 
 proptest! {

@@ -79,6 +79,7 @@ fn words_decide_the_kind_before_anything_is_refused() {
                 Mapped::Sighting { sighting, .. } => kind_word(sighting.kind).to_owned(),
                 Mapped::Ignored => "ignored".to_owned(),
                 Mapped::Unknown(word) => format!("?{word}"),
+                Mapped::Refused(fault) => format!("!{}", fault.why.word()),
             })
             .collect();
         assert_eq!(found.join(" "), expected, "{tree}");
@@ -90,6 +91,8 @@ fn words_decide_the_kind_before_anything_is_refused() {
     check(json!({"kind": "beat", "track": "NaN", "pic": "../.."}), "ignored");
     check(json!([{"kind": "beat"}, {"kind": "bike"}, {"kind": "x"}]), "ignored ebike_in_lift ?x");
     check(json!({"list": [{}, {"kind": "beat"}]}), "falling_object ignored");
+    // One bad event of several takes no other with it.
+    check(json!({"list": [{"pic": "../.."}, {}, {"floor": 3}]}), "!reference falling_object falling_object");
 }
 
 #[test]
@@ -219,4 +222,22 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_document_is_bounded_without_its_pictures_whatever_fills_it() {
+    let profile = profile(Shape::Centre, None, Some("/t"));
+    let junk = "x".repeat(crate::southbound::vision::limits::DOCUMENT_BYTES_MAX);
+    let why = |tree: &Json| run(&profile, tree).map(|all| all.len()).map_err(|fault| fault.why);
+    assert_eq!(why(&json!({"id": "1", "more": junk})), Err(Why::TooLarge));
+    assert_eq!(why(&json!({"id": "1", "more": junk, "data": "/9j/AAAA"})), Err(Why::TooLarge));
+    assert_eq!(why(&json!({"list": [{"id": "1", "more": junk}]})), Err(Why::TooLarge));
+    let picture = format!("/9j/{}", "AAAA".repeat(500_000));
+    assert_eq!(why(&json!({"id": "1", "data": picture})), Ok(1));
+    // Blanks are bytes, too.
+    let camera: Arc<str> = Arc::from("cam");
+    let arrival = Arrival { camera: &camera, received: BootMs(5), frame: None, zone: &TimeZone::UTC };
+    let blanks = format!("{{\"id\":{}\"1\"}}", " ".repeat(junk.len()));
+    let found = map(&profile, json!({"id": "1"}), blanks.as_bytes(), &arrival);
+    assert_eq!(found.map(|all| all.len()).map_err(|fault| fault.why), Err(Why::TooLarge));
 }
