@@ -62,6 +62,8 @@ const ROUNDS_NEAR: usize = 3;
 const JOIN_FROM: usize = 20;
 /// if they lie no further apart, seconds: in that time gravity shifts the mean of two points by 5 cm, all by the same.
 const JOIN_MAX_S: f64 = 0.2;
+/// Rungs this much less likely by their heights alone (in ln) count for nothing beside the best.
+const DECIDED: f64 = 12.0;
 /// Rungs this much less likely than the best (in ln) end the ladder: the next are worse still.
 const HOPELESS: f64 = 25.0;
 
@@ -125,9 +127,17 @@ pub(super) fn fit(calibration: &Calibration, track: &Cleaned) -> Option<Fit> {
         rung.chi_squared += rough;
     }
     let (mut along_ms, mut likeliest) = (turn.terms[1], f64::NEG_INFINITY);
+    let upright = rungs.iter().map(|rung| ln_evidence(rung.chi_squared, rung.occam, count)).fold(f64::MIN, f64::max);
+    let mut beside: Option<Fitted> = None;
     for (index, rung) in rungs.iter_mut().enumerate() {
         let spread = if index < DENSE_RUNGS { &ALONG_DENSE } else { &ALONG_LIGHT };
-        let side = rung.sideways(calibration, &points).fit(spread)?;
+        // Where the heights have decided, the neighbouring rung's sideways motion is near enough.
+        let behind = ln_evidence(rung.chi_squared, rung.occam, count) - upright;
+        let side = match beside.filter(|_| behind < -DECIDED) {
+            Some(side) => side,
+            None => rung.sideways(calibration, &points).fit(spread)?,
+        };
+        beside = Some(side);
         rung.ln_evidence = ln_evidence(rung.chi_squared + side.chi_squared, rung.occam + side.occam, count);
         if rung.ln_evidence > likeliest {
             (along_ms, likeliest) = (side.terms[1], rung.ln_evidence);

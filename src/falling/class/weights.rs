@@ -117,6 +117,6 @@ pub(super) static NET: Net<QUANTITIES, 96, 2> = Net {
 };
 
 /// "Nothing falls" may be as likely as this where "dense" is said: on a short track, on a long one.
-pub(in crate::falling) const OTHER_MOST: [f64; 2] = [0.06, 0.48];
+pub(in crate::falling) const OTHER_MOST: [f64; 2] = [0.05, 0.57];
 /// Dense rather than light: its share of the falls, on a short track and on a long one.
 pub(in crate::falling) const DENSE_SHARE: [f64; 2] = [0.50, 0.18];
