@@ -8,7 +8,7 @@
 
 use std::process::Command;
 
-use campaign::{Figures, Plan};
+use campaign::{Figures, Plan, Play};
 use gatehouse::falling::recorded;
 use gatehouse::falling::site::CamerasFile;
 use gatehouse::falling::{Calibration, Class, Event, TrackPoint, judge};
@@ -57,8 +57,6 @@ struct Aims {
     /// "At or above" said of what came in through the edge: but for noise that hides the edge, always.
     edge: Share,
 }
-
-type Play = fn(Plan, &mut dyn FnMut(&campaign::Stage, campaign::Outcome));
 
 /// Plays a campaign of a seed that nothing was learnt from, prints its figures and holds them against the aims.
 fn reaches(play: Play, aims: &Aims) -> Figures {

@@ -123,8 +123,13 @@ const BORDER_PX: f64 = 1.5;
 fn usual_step_s(points: &[TrackPoint]) -> Option<f64> {
     let mut steps: Vec<f64> =
         points.windows(2).map(|pair| pair[1].t - pair[0].t).filter(|step| *step > SAME_FRAME_S).collect();
-    steps.sort_by(f64::total_cmp);
-    steps.get(steps.len() / 2).copied()
+    median(&mut steps)
+}
+
+/// The middle one, of an even number the upper of the two in the middle; `None` of none.
+fn median(values: &mut [f64]) -> Option<f64> {
+    let half = values.len() / 2;
+    (!values.is_empty()).then(|| *values.select_nth_unstable_by(half, f64::total_cmp).1)
 }
 
 fn near(a: f64, b: f64) -> bool {
@@ -239,9 +244,7 @@ fn usual_size(points: &[TrackPoint], frame: (f64, f64)) -> Option<(f64, f64)> {
     if widths.len() < 3 {
         return None;
     }
-    widths.sort_by(f64::total_cmp);
-    heights.sort_by(f64::total_cmp);
-    Some((widths[widths.len() / 2], heights[heights.len() / 2]))
+    median(&mut widths).zip(median(&mut heights))
 }
 
 /// Maps a point to the facade. A box cut by the border has its centre in the wrong place: taken from the free side.

@@ -11,7 +11,7 @@ use gatehouse::model::case::{Act, CaseNo, CaseStory, CaseWrite, Promised, StepKi
 use gatehouse::model::sight::{Footage, Sighting};
 use gatehouse::model::time::Trust;
 
-use crate::rig::{Desk, Pictures, sighting, store};
+use crate::rig::{Desk, Pictures, exported, sighting, store};
 
 const PICTURE_BYTES: usize = 40 * 1024;
 
@@ -82,16 +82,7 @@ async fn for_want_of_room_the_oldest_closed_case_goes_and_says_so_but_never_a_he
     let kinds: Vec<FileKind> = desk.evidence.entries(CaseNo(5)).unwrap().iter().map(|e| e.origin.kind).collect();
     assert_eq!(kinds, [FileKind::Event, FileKind::Verdict]);
     // The bundle of a case without files still brings the digests.
-    let out = dir.path().join("case-2.tar");
-    let made = std::process::Command::new(env!("CARGO_BIN_EXE_gatehouse"))
-        .args(["case", "export", "2", "--data"])
-        .arg(dir.path())
-        .arg("--out")
-        .arg(&out)
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    let bundle = String::from_utf8_lossy(&std::fs::read(out).unwrap()).into_owned();
+    let bundle = exported(dir.path(), CaseNo(2));
     assert!(bundle.contains("\"cause\": \"room\"") && kept.iter().all(|entry| bundle.contains(&entry.sha256)));
     // Released, it may go, and goes.
     desk.act(CaseNo(1), Act::Release).await.unwrap();

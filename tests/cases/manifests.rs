@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Command;
 
 use gatehouse::cases::evidence::{Evidence, FileKind, Limits, Origin, Standing};
 use gatehouse::model::case::{Act, CaseNo};
@@ -10,7 +9,7 @@ use gatehouse::model::time::Trust;
 use proptest::prelude::*;
 
 use crate::evidence::{close, three};
-use crate::rig::{Desk, Pictures};
+use crate::rig::{Desk, Pictures, exported};
 
 const DAY_MS: i64 = 86_400_000;
 const LIMITS: Limits =
@@ -188,14 +187,5 @@ async fn an_old_manifest_goes_the_story_stays_and_a_hold_keeps_both() {
         "{story:?}"
     );
     desk.stop().await;
-    let out = dir.path().join("case-2.tar");
-    let made = Command::new(env!("CARGO_BIN_EXE_gatehouse"))
-        .args(["case", "export", "2", "--data"])
-        .arg(dir.path())
-        .arg("--out")
-        .arg(&out)
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    assert!(String::from_utf8_lossy(&std::fs::read(out).unwrap()).contains("deleted after its time"));
+    assert!(exported(dir.path(), CaseNo(2)).contains("deleted after its time"));
 }

@@ -1,6 +1,7 @@
 //! A desk with everything real but the cameras and the alarm desk.
 
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +22,20 @@ use gatehouse::model::sight::{SightAction, SightKind, Sighting, TrackPoint};
 use gatehouse::store::{CaseReader, Store, StoreConfig, StoreHandle, open};
 use tokio::sync::{Mutex, broadcast, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
+
+/// The bundle of a case as the command writes it, as text.
+pub(crate) fn exported(data: &Path, case: CaseNo) -> String {
+    let out = data.join(format!("case-{}.tar", case.0));
+    let made = Command::new(env!("CARGO_BIN_EXE_gatehouse"))
+        .args(["case", "export", &case.0.to_string(), "--data"])
+        .arg(data)
+        .arg("--out")
+        .arg(&out)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    String::from_utf8_lossy(&std::fs::read(out).unwrap()).into_owned()
+}
 
 /// What a camera's picture server does.
 #[derive(Debug, Clone)]

@@ -60,6 +60,9 @@ pub(crate) struct Plan {
     pub(crate) alikes: usize,
 }
 
+/// Plays a campaign, event by event.
+pub(crate) type Play = fn(Plan, &mut dyn FnMut(&Stage, Outcome));
+
 /// A calibrated camera.
 pub(crate) struct Stage {
     pub(crate) calibration: Calibration,

@@ -31,7 +31,7 @@ mod wide;
 #[path = "learn/write.rs"]
 mod write;
 
-use campaign::{Outcome, Plan, Stage};
+use campaign::{Outcome, Plan, Play, Stage};
 
 /// Scenes drawn of every simulator, and of each for choosing thresholds and for the figures.
 const SCENES: usize = 5000;
@@ -40,8 +40,6 @@ const SCENES_CHECK: usize = 1200;
 const SEED: u64 = 1000;
 const SEED_CHOICE: u64 = 31_337;
 const SEED_CHECK: u64 = 99;
-
-type Play = fn(Plan, &mut dyn FnMut(&Stage, Outcome));
 
 /// One source of tracks.
 #[derive(Clone, Copy)]

@@ -48,8 +48,7 @@ fn stopped(before: &[TrackPoint], until: f64) -> bool {
 fn middle(points: &[TrackPoint]) -> (f64, f64) {
     let median = |value: fn(&TrackPoint) -> f64| {
         let mut values: Vec<f64> = points.iter().map(value).collect();
-        let half = values.len() / 2;
-        *values.select_nth_unstable_by(half, f64::total_cmp).1
+        super::median(&mut values).unwrap_or(f64::NAN)
     };
     (median(|point| point.x), median(|point| point.y))
 }

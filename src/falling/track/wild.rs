@@ -20,7 +20,7 @@ pub(super) fn drop_single(points: &mut Vec<TrackPoint>) {
         return;
     }
     let mut offs: Vec<f64> = (0..points.len()).map(|index| off_px(points, index)).collect();
-    let usual = median(&offs);
+    let usual = super::median(&mut offs.clone()).unwrap_or(0.0);
     let limit = OFF_PX.max(OFF_USUAL * usual);
     for _ in 0..points.len() / ONE_IN {
         let Some((worst, off)) = offs.iter().copied().enumerate().max_by(|a, b| a.1.total_cmp(&b.1)) else { return };
@@ -53,10 +53,4 @@ fn off_px(points: &[TrackPoint], index: usize) -> f64 {
     let part = (here.t - one.t) / span;
     let at = |one: f64, other: f64| one + (other - one) * part;
     share * (here.x - at(one.x, other.x)).hypot(here.y - at(one.y, other.y))
-}
-
-fn median(values: &[f64]) -> f64 {
-    let mut values = values.to_vec();
-    let half = values.len() / 2;
-    *values.select_nth_unstable_by(half, f64::total_cmp).1
 }
