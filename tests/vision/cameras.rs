@@ -103,6 +103,10 @@ async fn campaign(running: &Running, clock: &Leaping) {
     // Why it rang stands in the case's story, level and all.
     assert!(get(api, "/cases/1?lang=zh-CN").await.contains("发出告警 · 紧急"));
     assert!(get(api, "/cases/1?lang=en").await.contains("Alarm raised · Critical"));
+    // One case is no figure for a notice board, and "0" would be no truth.
+    let notice = get(api, "/cases/notice?lang=zh-CN").await;
+    assert!(notice.contains("<dd>少于 5 起</dd>") && !notice.contains("<dd>0</dd>"), "{notice}");
+    assert!(get(api, "/cases/notice?lang=en").await.contains("<dd>fewer than 5</dd>"));
     let story = get(api, "/api/v1/cases/1").await;
     let raised = story.split_once("\"step\":\"raised\"").and_then(|(_, rest)| rest.split('}').next()).unwrap();
     assert!(raised.contains("\"level\":\"critical\"") && raised.contains("\"note\":\"\""), "{story}");
